@@ -1,0 +1,18 @@
+package preauth
+
+// Reply is one complete reply of the source for some customers.
+type Reply struct {
+	// Customers are those asked for, and therefore read.
+	Customers []ID
+	// Preauthorizations are distinct by Id and sorted by it.
+	Preauthorizations []Preauthorization
+	// Conflicting are the Ids that one reply showed twice with different contents.
+	// They are not among Preauthorizations: which of the two is true is not known.
+	Conflicting []ID
+}
+
+// RefusedCustomer is a customer that could not be read.
+type RefusedCustomer struct {
+	CustomerID ID
+	Reason     string
+}

@@ -1,0 +1,88 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/preauth-sync/preauth-sync/preauth"
+	"github.com/preauth-sync/preauth-sync/sync/plan"
+)
+
+// Source is where preauthorizations are read: one property of the PMS.
+type Source interface {
+	// Enterprise names the enterprise the property's token belongs to.
+	Enterprise(ctx context.Context) (preauth.ID, error)
+	// Poll reads the preauthorizations of at most 1000 distinct customers. It hands
+	// over one Reply for each complete reply: usually one, more when the request
+	// had to be divided. Customers that the PMS refuses, or whose reply cannot be
+	// used, are in no Reply but among the returned Refused. An error means that the
+	// rest could not be read; what was handed over before stands.
+	Poll(ctx context.Context, customers []preauth.ID, reply func(Reply) error) ([]Refused, error)
+}
+
+// Reply is one complete reply.
+type Reply = preauth.Reply
+
+// Refused is a customer that could not be read, and why.
+type Refused = preauth.RefusedCustomer
+
+// Sink is where holds are made. Its writes send once: no layer below resends.
+type Sink interface {
+	// Ready makes sure that there is a valid login. An error means that nothing can
+	// be sent now; a *preauth.SinkRefusal that trying again will not help.
+	Ready(ctx context.Context) error
+	// Relogin forgets the present login, because a write was answered 401.
+	Relogin()
+	// Create and Capture send one request, which is over by ctx's deadline.
+	Create(ctx context.Context, req preauth.CreateRequest) preauth.Outcome
+	Capture(ctx context.Context, identity int64) preauth.Outcome
+	// FindByToken gives what the sink shows for a token. The caller compares each.
+	FindByToken(ctx context.Context, token string) ([]preauth.Hold, error)
+	// List hands over everything, page by page, through Paged.
+	List(ctx context.Context, page func([]preauth.Hold) error) error
+	// ListAbove hands over, page by page, what has an identity above the given one.
+	ListAbove(ctx context.Context, identity int64, page func([]preauth.Hold) error) error
+}
+
+// Ledger remembers. A Commit is durable when it returns nil; an error other than
+// plan.ErrConflict means that the ledger can no longer be trusted to remember,
+// and the engine sends nothing more.
+type Ledger interface {
+	File() plan.File
+	// Advance starts a new generation, durably, in the file and beside it, before a
+	// cycle's first write. adopted says that what an older file calls for has been
+	// done, and clears its mark.
+	Advance(ctx context.Context, adopted bool) (generation uint64, err error)
+
+	Record(ctx context.Context, id preauth.ID) (plan.Record, bool, error)
+	// Records gives those that exist, by Id.
+	Records(ctx context.Context, ids []preauth.ID) (map[preauth.ID]plan.Record, error)
+	// Each hands over every record, in the order of their Ids.
+	Each(ctx context.Context, visit func(plan.Record) error) error
+	// Unfinished hands over the unfinished records of one enterprise, or of all for "".
+	Unfinished(ctx context.Context, enterprise preauth.ID, visit func(plan.Record) error) error
+	// Journal gives a record's lines, oldest first.
+	Journal(ctx context.Context, id preauth.ID) ([]plan.Entry, error)
+
+	// ReadCycles gives the cycle in which each customer was first read; those never
+	// read are absent.
+	ReadCycles(ctx context.Context, enterprise preauth.ID, customers []preauth.ID) (map[preauth.ID]uint64, error)
+	Property(ctx context.Context, enterprise preauth.ID) (plan.Property, bool, error)
+	Properties(ctx context.Context) ([]plan.Property, error)
+	Sink(ctx context.Context, name string) (plan.Sink, bool, error)
+	Highest(ctx context.Context, sink string) (int64, error)
+	// Tokens gives those that exist among the asked, by token.
+	Tokens(ctx context.Context, sink string, tokens []string) (map[string]plan.Token, error)
+	// Unmatched hands over the tokens of a sink that are not yet known to be foreign.
+	Unmatched(ctx context.Context, sink string, visit func(plan.Token) error) error
+
+	Commit(ctx context.Context, batch plan.Batch) error
+}
+
+// Methods tells which payment method a preauthorization's card is.
+type Methods interface {
+	Find(p preauth.Preauthorization) plan.Method
+}
+
+// Clock is the wall clock. Waiting is always done on the monotonic one.
+type Clock func() time.Time

@@ -1,0 +1,177 @@
+package plan
+
+import (
+	"errors"
+	"time"
+
+	"github.com/preauth-sync/preauth-sync/preauth"
+)
+
+// ErrConflict is returned by a ledger's Commit when a stored revision is not
+// the one the caller read. Nothing of that batch has been stored.
+var ErrConflict = errors.New("the ledger's record has changed since it was read")
+
+// Entry is one line of the journal. The journal is append-only: what happened
+// to a preauthorization, in order, for people and for both vendors' support.
+type Entry struct {
+	ID preauth.ID
+	// Seq orders the lines; the ledger sets it.
+	Seq uint64
+	At  time.Time
+	// Event is the log event that tells the same story, such as create.applied.
+	Event   string
+	CycleID string
+	Action  ActionKind
+	Attempt int
+	// Phase is the record's after this line.
+	Phase           Phase
+	Amount          preauth.Money
+	PaymentMethodID int64
+	Identity        int64
+	Status          int
+	TrackingID      string
+	Reason          Reason
+	// Note is an operator's, or the cause in words.
+	Note string
+}
+
+// Batch is what one transaction stores: all of it or nothing.
+type Batch struct {
+	// Records are put on condition of their Revision.
+	Records []Record
+	// Journal lines are appended in this order.
+	Journal []Entry
+	// Read marks customers as read, if they are not yet.
+	Read []CustomerRead
+	// Property and Sink are put on condition of their Revision.
+	Property *Property
+	Sink     *Sink
+	// Tokens are put, merged by token: a hold already stored stays.
+	Tokens []Token
+	// Highest raises the sink's highest known identity; a lower one changes nothing.
+	Highest []Highest
+}
+
+// CustomerRead says that a complete reply for a customer has been committed.
+type CustomerRead struct {
+	Enterprise preauth.ID
+	CustomerID preauth.ID
+	// Cycle is the property's cycle number of the first such reply.
+	Cycle uint64
+}
+
+// Highest is the highest identity known on a sink.
+type Highest struct {
+	Sink     string
+	Identity int64
+}
+
+// Property is what the ledger knows of one property.
+type Property struct {
+	Enterprise preauth.ID
+	Revision   uint64
+	// Name is the configuration's at the last cycle.
+	Name string
+	// Sink is the name of the sink it writes to.
+	Sink string
+	// Cycle counts its cycles; the first is 1.
+	Cycle uint64
+	// FirstRunDone is set once every listed customer has been read.
+	FirstRunDone bool
+	LastCycle    *CycleReport
+}
+
+// CycleReport is the account of one cycle of one property.
+type CycleReport struct {
+	CycleID  string    `json:"cycle_id"`
+	Started  time.Time `json:"started"`
+	Finished time.Time `json:"finished"`
+	// OK is false when anything failed; Error then says what, in words.
+	OK     bool   `json:"ok"`
+	Error  string `json:"error,omitempty"`
+	Fuse   bool   `json:"fuse_blown"`
+	Counts Counts `json:"counts"`
+}
+
+// Counts are the numbers of a cycle.
+type Counts struct {
+	Polled   int `json:"polled"`
+	Created  int `json:"created"`
+	Captured int `json:"captured"`
+	Adopted  int `json:"adopted"`
+	Parked   int `json:"parked"`
+	Released int `json:"released"`
+	Skipped  int `json:"skipped"`
+	Failed   int `json:"failed"`
+}
+
+// Proof says whether a sink has shown that it keeps the tokens it is given.
+type Proof uint8
+
+// The states of the token proof.
+const (
+	// ProofOpen: not shown yet; creates go one at a time and absence proves nothing.
+	ProofOpen Proof = iota
+	// ProofKept: a create has been found again by its token.
+	ProofKept
+	// ProofNotKept: a create was not found by its token in time. A later hit revokes it.
+	ProofNotKept
+)
+
+var proofNames = [...]string{"open", "kept", "not_kept"}
+
+// String gives the word used in logs and status.
+func (p Proof) String() string {
+	if int(p) < len(proofNames) {
+		return proofNames[p]
+	}
+	return "invalid"
+}
+
+// Sink is what the ledger knows of one sink.
+type Sink struct {
+	Name     string
+	Revision uint64
+	// Listed is set once everything it held when the file was new is stored.
+	Listed bool
+	// TokensAtCreation is set when that listing showed a UUID-form token.
+	TokensAtCreation bool
+	Proof            Proof
+	// Candidate is the applied create that is to prove that tokens are kept.
+	Candidate *Candidate
+	// Outage is set after five unknown outcomes in a row, until a write is definite.
+	Outage bool
+}
+
+// Candidate is an applied create whose token is looked up to decide the proof.
+type Candidate struct {
+	ID       preauth.ID
+	Identity int64
+	Token    string
+	Replied  time.Time
+}
+
+// Token is a transactionToken found on a sink that no intent or identity of
+// this file explained when it was found.
+type Token struct {
+	Sink  string
+	Token string
+	Holds []preauth.Hold
+	// Foreign is set once a complete poll of every property has not shown an Id
+	// that equals it.
+	Foreign bool
+}
+
+// File is what the ledger knows of itself.
+type File struct {
+	// New is set when this start created the file.
+	New bool
+	// Older says why this file may be older than the world, or is empty. It stays
+	// set until Advance has been called with adopted true.
+	Older string
+	// Generation is the file's own at this start.
+	Generation uint64
+	// ConnectorAddress and SinkAddress are the addresses it is bound to.
+	ConnectorAddress string
+	SinkAddress      string
+}
