@@ -2,6 +2,7 @@ package preauth
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -54,7 +55,7 @@ const (
 	OutcomeUnauthorized
 )
 
-var outcomeNames = [...]string{"unknown", "applied", "refused", "not_sent", "throttled", "unauthorized"}
+var outcomeNames = [...]string{"unknown", "applied", "refused", "not_sent", "throttled", "unauthorized"} //nolint:gochecknoglobals // a constant table
 
 // String gives the word used in logs, metrics and the journal.
 func (k OutcomeKind) String() string {
@@ -91,8 +92,19 @@ type APIError struct {
 // String gives "code: message".
 func (e APIError) String() string { return fmt.Sprintf("%d: %s", e.Code, e.Message) }
 
+// ListErrors gives "; code: message" for each.
+func ListErrors(errors []APIError) string {
+	var text strings.Builder
+	for _, each := range errors {
+		text.WriteString("; " + each.String())
+	}
+	return text.String()
+}
+
 // SinkRefusal is returned by reads of the sink and by its login when the sink
 // answered and the answer was no. Retrying at once cannot help.
+//
+//nolint:errname // the noun is the refusal
 type SinkRefusal struct {
 	// Operation is what was asked, such as "login" or "search".
 	Operation string
@@ -104,10 +116,7 @@ type SinkRefusal struct {
 
 // Error says which call was refused, with what status and which v4 errors.
 func (e *SinkRefusal) Error() string {
-	text := fmt.Sprintf("v4 refused the %s: HTTP %d", e.Operation, e.Status)
-	for _, each := range e.Errors {
-		text += "; " + each.String()
-	}
+	text := fmt.Sprintf("v4 refused the %s: HTTP %d%s", e.Operation, e.Status, ListErrors(e.Errors))
 	if e.TrackingID != "" {
 		text += " (trackingId " + e.TrackingID + ")"
 	}

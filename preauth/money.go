@@ -106,6 +106,8 @@ func MinorUnits(currency string) (int, bool) {
 
 // minorUnits lists the active codes of ISO 4217 by their number of decimals.
 // Funds, metals and testing codes are left out: nobody holds those on a card.
+//
+//nolint:gochecknoglobals // a constant table
 var minorUnits = [...]string{
 	0: " BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF ",
 	1: "",

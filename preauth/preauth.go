@@ -93,7 +93,7 @@ const (
 	Expired
 )
 
-var stateNames = [...]string{"Unknown", "Chargeable", "Pending", "Charged", "Failed", "Cancelled", "Expired"}
+var stateNames = [...]string{"Unknown", "Chargeable", "Pending", "Charged", "Failed", "Cancelled", "Expired"} //nolint:gochecknoglobals // a constant table
 
 // States lists every known state, in the order of their declaration.
 func States() []State {

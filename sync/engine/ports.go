@@ -54,6 +54,10 @@ type Ledger interface {
 	// done, and clears its mark.
 	Advance(ctx context.Context, adopted bool) (generation uint64, err error)
 
+	// MarkOlder stores, until Advance is called with adopted true, that the file is
+	// older than the world, and why.
+	MarkOlder(ctx context.Context, why string) error
+
 	Record(ctx context.Context, id preauth.ID) (plan.Record, bool, error)
 	// Records gives those that exist, by Id.
 	Records(ctx context.Context, ids []preauth.ID) (map[preauth.ID]plan.Record, error)
@@ -61,6 +65,8 @@ type Ledger interface {
 	Each(ctx context.Context, visit func(plan.Record) error) error
 	// Unfinished hands over the unfinished records of one enterprise, or of all for "".
 	Unfinished(ctx context.Context, enterprise preauth.ID, visit func(plan.Record) error) error
+	// Owner gives the record that holds an identity of a sink.
+	Owner(ctx context.Context, sink string, identity int64) (preauth.ID, bool, error)
 	// Journal gives a record's lines, oldest first.
 	Journal(ctx context.Context, id preauth.ID) ([]plan.Entry, error)
 

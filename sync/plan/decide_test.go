@@ -175,16 +175,16 @@ func TestDecidePreconditionsOfACreate(t *testing.T) {
 		method                  plan.Method
 		want                    plan.Reason
 	}{
-		"no gross value is a bad amount before anything else":       {"1", "USD", "no gross value", plan.Method{Missing: "x"}, plan.BadAmount},
-		"zero is a bad amount":                                      {"0", "EUR", "", method, plan.BadAmount},
-		"a negative amount is a bad amount":                         {"-3", "EUR", "", method, plan.BadAmount},
-		"three decimals are too many for the euro":                  {"10.005", "EUR", "", method, plan.BadAmount},
-		"trailing zeros are no decimals":                            {"10.50000", "EUR", "", method, ""},
-		"the yen has no decimals":                                   {"100.5", "JPY", "", method, plan.BadAmount},
+		"no gross value is a bad amount before anything else":        {"1", "USD", "no gross value", plan.Method{Missing: "x"}, plan.BadAmount},
+		"zero is a bad amount":                                       {"0", "EUR", "", method, plan.BadAmount},
+		"a negative amount is a bad amount":                          {"-3", "EUR", "", method, plan.BadAmount},
+		"three decimals are too many for the euro":                   {"10.005", "EUR", "", method, plan.BadAmount},
+		"trailing zeros are no decimals":                             {"10.50000", "EUR", "", method, ""},
+		"the yen has no decimals":                                    {"100.5", "JPY", "", method, plan.BadAmount},
 		"another currency than the tenant's comes before the method": {"10", "USD", "", plan.Method{Missing: "x"}, plan.CurrencyMismatch},
-		"a code that ISO 4217 does not have is a mismatch":          {"10.12345", "EUX", "", method, plan.CurrencyMismatch},
-		"a card that nothing maps":                                  {"10", "EUR", "", plan.Method{Missing: "x"}, plan.NoPaymentMethod},
-		"autopay names no method and needs none":                    {"10", "EUR", "", plan.Method{Autopay: true}, ""},
+		"a code that ISO 4217 does not have is a mismatch":           {"10.12345", "EUX", "", method, plan.CurrencyMismatch},
+		"a card that nothing maps":                                   {"10", "EUR", "", plan.Method{Missing: "x"}, plan.NoPaymentMethod},
+		"autopay names no method and needs none":                     {"10", "EUR", "", plan.Method{Autopay: true}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := observed(t, "Chargeable", c.amount, true)

@@ -11,6 +11,10 @@ import (
 // the one the caller read. Nothing of that batch has been stored.
 var ErrConflict = errors.New("the ledger's record has changed since it was read")
 
+// ErrIdentityTaken is returned by a ledger's Commit when a record claims an
+// identity that another record of the same sink holds. Nothing has been stored.
+var ErrIdentityTaken = errors.New("the identity belongs to another preauthorization")
+
 // Entry is one line of the journal. The journal is append-only: what happened
 // to a preauthorization, in order, for people and for both vendors' support.
 type Entry struct {
@@ -118,7 +122,7 @@ const (
 	ProofNotKept
 )
 
-var proofNames = [...]string{"open", "kept", "not_kept"}
+var proofNames = [...]string{"open", "kept", "not_kept"} //nolint:gochecknoglobals // a constant table
 
 // String gives the word used in logs and status.
 func (p Proof) String() string {

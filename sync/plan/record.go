@@ -39,6 +39,7 @@ const (
 	Released
 )
 
+//nolint:gochecknoglobals // a constant table
 var phaseNames = [...]string{
 	"none", "creating", "created", "capturing", "captured", "baseline", "adopted", "released",
 }
@@ -118,7 +119,7 @@ const (
 	Capture
 )
 
-var actionNames = [...]string{"none", "create", "capture"}
+var actionNames = [...]string{"none", "create", "capture"} //nolint:gochecknoglobals // a constant table
 
 // String gives the word used in logs, metrics and the command line.
 func (k ActionKind) String() string {
@@ -198,12 +199,12 @@ type Intent struct {
 type History uint8
 
 const (
-	// HistoryUnset: it has not been seen Charged while nothing was created.
+	// HistoryUnset means it has not been seen Charged while nothing was created.
 	HistoryUnset History = iota
-	// HistoryFresh: an earlier complete reply for its customer did not show it as
+	// HistoryFresh means an earlier complete reply for its customer did not show it as
 	// Charged, so the charge is news and is mirrored.
 	HistoryFresh
-	// HistoryOld: it was already charged when its customer was first read.
+	// HistoryOld means it was already charged when its customer was first read.
 	HistoryOld
 )
 

@@ -1,0 +1,83 @@
+package telemetry
+
+// The stable names under the key "event". A name is never reused for something
+// else: alerts are built on them. Journal lines carry the same names.
+const (
+	// CycleStarted and CycleFinished frame a property's cycle. The latter carries
+	// the counts.
+	CycleStarted  = "cycle.started"
+	CycleFinished = "cycle.finished"
+
+	// CreateApplied: v4 made the hold.
+	CreateApplied = "create.applied"
+	// CreateUnknown: whether v4 made the hold is not known yet.
+	CreateUnknown = "create.unknown"
+	// CreateAdopted: v4 holds it already, without an intent in this file.
+	CreateAdopted = "create.adopted"
+	// CreateNotSent: it is proven that no complete request left.
+	CreateNotSent = "create.not_sent"
+	// CreateAbsent: an unknown create turned out not to have happened.
+	CreateAbsent = "create.absent"
+	// CreateRejected: v4 refused the create.
+	CreateRejected = "create.rejected"
+
+	// CaptureApplied: v4 made the payment.
+	CaptureApplied = "capture.applied"
+	// CaptureUnknown: whether v4 made the payment is not known.
+	CaptureUnknown = "capture.unknown"
+	// CaptureNotSent: it is proven that no complete request left.
+	CaptureNotSent = "capture.not_sent"
+	// CaptureRejected: v4 refused the capture.
+	CaptureRejected = "capture.rejected"
+
+	// ActionParked: work on a preauthorization stopped; the reason says why.
+	ActionParked = "action.parked"
+	// ActionLifted: a parked one goes on by itself.
+	ActionLifted = "action.lifted"
+	// HoldOrphaned: the PMS released what v4 still holds and cannot void.
+	HoldOrphaned = "hold.orphaned"
+	// FuseBlown: the plan was larger than allowed, so nothing was sent.
+	FuseBlown = "fuse.blown"
+
+	// SourceThrottled: the Connector API asked to wait.
+	SourceThrottled = "source.throttled"
+	// SourceCustomerRefused: one customer could not be read.
+	SourceCustomerRefused = "source.customer_refused"
+	// SourceConflict: one reply showed an Id twice with different contents.
+	SourceConflict = "source.conflict"
+	// SourceFailed: a poll failed.
+	SourceFailed = "source.failed"
+
+	// SinkUnusable: nothing can be sent to v4 now.
+	SinkUnusable = "sink.unusable"
+	// SinkThrottled: v4 asked to wait.
+	SinkThrottled = "sink.throttled"
+	// SinkListed: what v4 holds has been listed, before the first write.
+	SinkListed = "sink.listed"
+	// SinkOutage: too many unknown outcomes in a row; sending has stopped.
+	SinkOutage = "sink.outage"
+	// TokenKept: v4 has been seen to keep the tokens it is given.
+	TokenKept = "token.kept"
+	// TokenNotKept: it has been seen not to.
+	TokenNotKept = "token.not_kept"
+
+	// StateOlder: the state file is older than the world.
+	StateOlder = "state.older"
+	// StateFailed: the state file can no longer be written; the process ends.
+	StateFailed = "state.failed"
+	// ConfigRefused: the configuration was refused; on SIGHUP the old one stays.
+	ConfigRefused = "config.refused"
+)
+
+// Events that only the journal carries, or that tell of a record without a request.
+const (
+	// CreateIntent and CaptureIntent are durable before their request leaves.
+	CreateIntent  = "create.intent"
+	CaptureIntent = "capture.intent"
+	// RecordReleased is a preauthorization that the PMS released before anything was created.
+	RecordReleased = "record.released"
+	// RecordBaselined is one that was charged before this program came.
+	RecordBaselined = "record.baselined"
+	// VerifyFailed is an unknown create that could not be looked up.
+	VerifyFailed = "verify.failed"
+)

@@ -1,0 +1,266 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/preauth-sync/preauth-sync/internal/telemetry"
+	"github.com/preauth-sync/preauth-sync/preauth"
+	"github.com/preauth-sync/preauth-sync/sync/plan"
+)
+
+// Result is the account of one cycle.
+type Result struct {
+	CycleID    string
+	Properties []PropertyResult
+	// InDoubt counts the intents whose outcome was still not known at the end.
+	InDoubt int
+}
+
+// PropertyResult is the account of one property's cycle.
+type PropertyResult struct {
+	Name   string
+	Report plan.CycleReport
+	// NewOutcomeParks counts what this cycle parked for an outcome.
+	NewOutcomeParks int
+	// Err is the first failure, nil when there was none.
+	Err error
+}
+
+// cycle is one cycle under way.
+type cycle struct {
+	id   string
+	runs []*propertyRun
+	// strays accounts for records whose property is not configured any more.
+	strays *account
+	// preview collects actions instead of sending them.
+	preview bool
+}
+
+// Cycle runs one cycle of every property. With wait it returns when no intent
+// is in flight, or after time-out + three times settle without a definite
+// answer. Cancelling ctx ends polling and planning; what has been sent is
+// waited for, at most its time-out. The error is ErrLedger, a *BindingError or
+// ctx's; what went wrong for one property is in its result.
+func (e *Engine) Cycle(ctx context.Context, wait bool) (Result, error) {
+	e.turn.Lock()
+	defer e.turn.Unlock()
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	c, err := e.begin(ctx, stop)
+	if err != nil {
+		return Result{}, err
+	}
+	e.openSinks(ctx, c)
+	e.verify(ctx, c)
+	e.mirror(ctx, c)
+	if wait {
+		e.awaitVerdicts(ctx, c)
+	}
+	return e.finish(ctx, c)
+}
+
+func (e *Engine) begin(ctx context.Context, stop context.CancelCauseFunc) (*cycle, error) {
+	e.mu.Lock()
+	e.stop, e.generation = stop, 0
+	fatal := e.fatal
+	e.mu.Unlock()
+	if fatal != nil {
+		return nil, fatal
+	}
+	c := &cycle{id: e.opts.NewCycleID()}
+	c.strays = newAccount(e, c.id, "", "")
+	for _, s := range e.sinks {
+		s.beginCycle()
+	}
+	for _, p := range e.properties {
+		c.runs = append(c.runs, e.beginProperty(ctx, c, p))
+	}
+	return c, e.failed()
+}
+
+// beginProperty learns whose token it is and stores that a cycle has begun, so
+// that "read in an earlier cycle" has a meaning after a crash.
+func (e *Engine) beginProperty(ctx context.Context, c *cycle, p *property) *propertyRun {
+	run := &propertyRun{e: e, c: c, p: p, account: newAccount(e, c.id, p.opts.Name, p.opts.Currency)}
+	run.account.begin()
+	if err := run.identify(ctx); err != nil {
+		run.account.fail(err)
+		return run
+	}
+	run.doc.Cycle++
+	run.doc.Name, run.doc.Sink = p.opts.Name, p.sink.opts.Name
+	if err := e.commit(ctx, plan.Batch{Property: &run.doc}); err != nil {
+		run.account.fail(err)
+		return run
+	}
+	run.doc.Revision++
+	run.ready = true
+	return run
+}
+
+// identify finds out the property's enterprise and loads its document.
+func (run *propertyRun) identify(ctx context.Context) error {
+	e, p := run.e, run.p
+	if p.enterprise == "" {
+		enterprise, err := p.opts.Source.Enterprise(ctx)
+		if err != nil {
+			return err
+		}
+		for _, other := range e.properties {
+			if other.enterprise == enterprise {
+				return &BindingError{fmt.Sprintf(
+					"properties %s and %s are both enterprise %s: one of their access tokens is wrong",
+					other.opts.Name, p.opts.Name, enterprise)}
+			}
+		}
+		if err := e.checkBinding(ctx, p.opts.Name, enterprise); err != nil {
+			return err
+		}
+		p.enterprise = enterprise
+	}
+	run.account.enterprise = p.enterprise
+	doc, ok, err := e.ledger.Property(ctx, p.enterprise)
+	if err != nil {
+		return e.fail(err)
+	}
+	if !ok {
+		doc = plan.Property{Enterprise: p.enterprise}
+	}
+	run.doc = doc
+	return nil
+}
+
+// checkBinding refuses a name behind which another enterprise used to be. A
+// name that is new for a known enterprise is a renaming, and changes nothing.
+func (e *Engine) checkBinding(ctx context.Context, name string, enterprise preauth.ID) error {
+	known, err := e.ledger.Properties(ctx)
+	if err != nil {
+		return e.fail(err)
+	}
+	for _, doc := range known {
+		if doc.Enterprise == enterprise {
+			return nil
+		}
+	}
+	for _, doc := range known {
+		if doc.Name == name {
+			return &BindingError{fmt.Sprintf(
+				"property %s was enterprise %s and its access token now belongs to enterprise %s: "+
+					"check the token, or accept the change with `preauth-sync state rebind`", name, doc.Enterprise, enterprise)}
+		}
+	}
+	return nil
+}
+
+// openSinks loads what earlier processes left in flight, and asks those sinks
+// what they hold whose answer matters before anything is planned.
+func (e *Engine) openSinks(ctx context.Context, c *cycle) {
+	if err := e.loadDoubts(ctx); err != nil {
+		return
+	}
+	for _, s := range e.sinks {
+		if !s.asked() || (!s.ready() && (e.isOlder() || s.hasDoubts())) {
+			s.open(ctx, c)
+		}
+	}
+	if e.isOlder() && e.sinksReady() {
+		if err := e.adoptOlder(ctx, c); err != nil {
+			_ = e.fail(err)
+		}
+	}
+}
+
+// verify looks up what is due.
+func (e *Engine) verify(ctx context.Context, c *cycle) {
+	for _, s := range e.sinks {
+		s.verifyDue(ctx, c)
+	}
+}
+
+// mirror runs every property: its pollers fill the queue that its sink's
+// senders empty.
+func (e *Engine) mirror(ctx context.Context, c *cycle) {
+	var senders, pollers sync.WaitGroup
+	for _, s := range e.sinks {
+		s.queue = make(chan *item)
+		for range s.opts.Concurrency {
+			senders.Go(func() {
+				for it := range s.queue {
+					s.handle(ctx, c, it)
+				}
+			})
+		}
+	}
+	slots := make(chan struct{}, max(1, e.opts.Pollers))
+	for _, run := range c.runs {
+		if !run.ready {
+			continue
+		}
+		pollers.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			run.mirror(ctx)
+		})
+	}
+	pollers.Wait()
+	for _, s := range e.sinks {
+		close(s.queue)
+	}
+	senders.Wait()
+}
+
+// awaitVerdicts waits until nothing is in flight.
+func (e *Engine) awaitVerdicts(ctx context.Context, c *cycle) {
+	var group sync.WaitGroup
+	for _, s := range e.sinks {
+		group.Go(func() { s.await(ctx, c) })
+	}
+	group.Wait()
+}
+
+func (e *Engine) finish(ctx context.Context, c *cycle) (Result, error) {
+	result := Result{CycleID: c.id}
+	for _, s := range e.sinks {
+		result.InDoubt += s.doubtCount()
+	}
+	for _, run := range c.runs {
+		report := run.account.finish(ctx.Err() != nil)
+		if run.ready {
+			run.close(ctx, report)
+		}
+		result.Properties = append(result.Properties, PropertyResult{
+			Name: run.p.opts.Name, Report: report, NewOutcomeParks: run.account.outcomeParks(), Err: run.account.err(),
+		})
+	}
+	if err := e.failed(); err != nil {
+		e.log.Error("the state file failed: stopping", telemetry.Event(telemetry.StateFailed),
+			telemetry.CycleID(c.id), telemetry.Err(err))
+		return result, err
+	}
+	for _, p := range result.Properties {
+		if binding, ok := errors.AsType[*BindingError](p.Err); ok {
+			return result, binding
+		}
+	}
+	return result, ctx.Err()
+}
+
+// close stores the account of a property's cycle.
+func (run *propertyRun) close(ctx context.Context, report plan.CycleReport) {
+	over, err := run.firstRunIsOver(context.WithoutCancel(ctx))
+	if err != nil {
+		_ = run.e.fail(err)
+		return
+	}
+	run.doc.FirstRunDone, run.doc.LastCycle = over, &report
+	if err := run.e.commit(ctx, plan.Batch{Property: &run.doc}); err != nil {
+		_ = run.e.fail(err) // nobody else writes this document
+	}
+}
+
+// monotonic measures how long ago something was on the monotonic clock.
+func monotonic(since time.Time) time.Duration { return time.Since(since) }

@@ -1,0 +1,216 @@
+// Package engine runs cycles: poll → plan → journal → apply → verify. It owns
+// the journal protocol: no request leaves before its intent is durable, and
+// none is sent again before its outcome is known.
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/preauth-sync/preauth-sync/preauth"
+	"github.com/preauth-sync/preauth-sync/sync/plan"
+)
+
+// Tokens says what a create sends as its transactionToken.
+type Tokens string
+
+// The token modes. Only TokenID lets an unknown create be verified.
+const (
+	TokenID   Tokens = "id"
+	TokenCode Tokens = "code"
+	TokenNone Tokens = "none"
+)
+
+// SinkOptions describes one sink.
+type SinkOptions struct {
+	Name string
+	Sink Sink
+	// Timeout bounds one write; Settle is how long after it an effect may still appear.
+	Timeout, Settle time.Duration
+	// Concurrency is the most intents in flight.
+	Concurrency     int
+	Tokens          Tokens
+	CreatedByUserID int64
+}
+
+// Customers is a property's list of customers, as read for one cycle.
+type Customers struct {
+	// IDs are distinct.
+	IDs []preauth.ID
+	// Refused are the entries that are no UUID, each with where it stands.
+	Refused []preauth.RefusedCustomer
+	// Invalid names them as they were spelled.
+	Invalid []string
+}
+
+// PropertyOptions describes one property.
+type PropertyOptions struct {
+	Name     string
+	Currency string
+	// Sink names one of Options.Sinks.
+	Sink   string
+	Source Source
+	// Customers and Methods are read again each cycle.
+	Customers func(ctx context.Context) (Customers, error)
+	Methods   func(ctx context.Context) (Methods, error)
+}
+
+// Options are everything an engine is made of.
+type Options struct {
+	Ledger     Ledger
+	Sinks      []SinkOptions
+	Properties []PropertyOptions
+	// MirrorFirstRun and NewCustomers are mirror.first_run and mirror.new_customers.
+	MirrorFirstRun bool
+	NewCustomers   plan.ChargedHistory
+	// MaxActions is the fuse: the most requests of one property's plan; 0 is none.
+	MaxActions int
+	// RetryCaptures is mirror.unknown_capture: retry.
+	RetryCaptures bool
+	// Pollers is how many polls of one property are under way at once.
+	Pollers int
+	Log     *zap.Logger
+	Clock   Clock
+	// Random gives numbers in [0, 1) for jitter.
+	Random func() float64
+	// NewCycleID names a cycle in logs and in the journal.
+	NewCycleID func() string
+}
+
+// Engine runs cycles over one ledger. Its cycles do not overlap: Cycle and
+// Preview take turns.
+type Engine struct {
+	opts       Options
+	log        *zap.Logger
+	ledger     Ledger
+	sinks      map[string]*sinkRuntime
+	properties []*property
+	// started is when this process began, on the monotonic clock: what an earlier
+	// process left in flight is waited for from here.
+	started time.Time
+	// inherited is the file's generation at the start: records of it or of an
+	// earlier one were not made by this process.
+	inherited uint64
+
+	turn sync.Mutex
+	// barrier is held for reading around every write, and for writing while an
+	// older file's records are adopted.
+	barrier sync.RWMutex
+
+	mu sync.Mutex
+	// older says why the file is older than the world while what that calls for is
+	// still to be done; adopted is set once it has been, in this process.
+	older   string
+	adopted bool
+	fatal   error
+	stop    context.CancelCauseFunc
+	// generation is this cycle's, 0 before its first write.
+	generation uint64
+	// doubtsLoaded is set once what an earlier process left in flight is known.
+	doubtsLoaded bool
+}
+
+// property is a property and what this process has learnt of it.
+type property struct {
+	opts PropertyOptions
+	sink *sinkRuntime
+	// enterprise is empty until configuration/get has answered.
+	enterprise preauth.ID
+}
+
+// New builds an engine. Nothing is read or sent before the first cycle.
+func New(opts Options) (*Engine, error) {
+	file := opts.Ledger.File()
+	e := &Engine{
+		opts: opts, log: opts.Log, ledger: opts.Ledger, started: time.Now(),
+		inherited: file.Generation, older: file.Older, sinks: map[string]*sinkRuntime{},
+	}
+	for _, s := range opts.Sinks {
+		e.sinks[s.Name] = newSinkRuntime(e, s)
+	}
+	for _, p := range opts.Properties {
+		sink, ok := e.sinks[p.Sink]
+		if !ok {
+			return nil, fmt.Errorf("property %s writes to the sink %q, which is not among the sinks", p.Name, p.Sink)
+		}
+		e.properties = append(e.properties, &property{opts: p, sink: sink})
+	}
+	return e, nil
+}
+
+// ErrLedger is wrapped by the error of a cycle that ended because the ledger
+// can no longer be trusted: nothing more is sent until the next start.
+var ErrLedger = errors.New("the state file failed; nothing more is sent until the next start verifies it")
+
+// BindingError says that the world is not the one the state file was made for.
+type BindingError struct{ Message string }
+
+// Error says what differs, and that state rebind accepts it.
+func (e *BindingError) Error() string { return e.Message }
+
+// now is the wall clock, for what is stored and shown.
+func (e *Engine) now() time.Time { return e.opts.Clock() }
+
+// fail ends the cycle, and every later one, because the ledger failed.
+func (e *Engine) fail(err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err // a read was given up, because the cycle is being stopped
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.fatal == nil {
+		e.fatal = fmt.Errorf("%w: %w", ErrLedger, err)
+		if e.stop != nil {
+			e.stop(e.fatal)
+		}
+	}
+	return e.fatal
+}
+
+// failed gives the error that ended everything, if one did.
+func (e *Engine) failed() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.fatal
+}
+
+// commit stores a batch. A conflict is the caller's to solve; any other error
+// is fatal: whether the batch is durable is then not known.
+func (e *Engine) commit(ctx context.Context, batch plan.Batch) error {
+	if err := e.failed(); err != nil {
+		return err
+	}
+	// A batch is stored whole even when the cycle is being stopped.
+	err := e.ledger.Commit(context.WithoutCancel(ctx), batch)
+	if err == nil || errors.Is(err, plan.ErrConflict) || errors.Is(err, plan.ErrIdentityTaken) {
+		return err
+	}
+	return e.fail(err)
+}
+
+// beginWrites starts a generation of the file before a cycle's first write.
+func (e *Engine) beginWrites(ctx context.Context) (uint64, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.fatal != nil {
+		return 0, e.fatal
+	}
+	if e.generation != 0 {
+		return e.generation, nil
+	}
+	generation, err := e.ledger.Advance(context.WithoutCancel(ctx), false)
+	if err != nil {
+		e.fatal = fmt.Errorf("%w: %w", ErrLedger, err)
+		if e.stop != nil {
+			e.stop(e.fatal)
+		}
+		return 0, e.fatal
+	}
+	e.generation = generation
+	return generation, nil
+}

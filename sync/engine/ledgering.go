@@ -1,0 +1,172 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/preauth-sync/preauth-sync/internal/telemetry"
+	"github.com/preauth-sync/preauth-sync/preauth"
+	"github.com/preauth-sync/preauth-sync/sync/plan"
+)
+
+// entry is a journal line about a record as it is now.
+func (run *propertyRun) entry(rec plan.Record, event string, at time.Time) plan.Entry {
+	return entryOf(run.c.id, rec, event, at)
+}
+
+func entryOf(cycleID string, rec plan.Record, event string, at time.Time) plan.Entry {
+	entry := plan.Entry{
+		ID: rec.ID, At: at, Event: event, CycleID: cycleID, Phase: rec.Phase,
+		Amount: rec.Amount, PaymentMethodID: rec.PaymentMethodID, Identity: rec.Identity,
+	}
+	if in := rec.Intent; in != nil {
+		entry.Action, entry.Attempt = in.Action, in.Attempt
+		entry.Amount, entry.PaymentMethodID = in.Amount, in.PaymentMethodID
+	}
+	return entry
+}
+
+// settledEntries are the journal lines of what a decision changed.
+func (run *propertyRun) settledEntries(s plan.Settled, d plan.Decision, at time.Time) []plan.Entry {
+	var lines []plan.Entry
+	if s.Lifted != "" {
+		line := run.entry(s.Record, telemetry.ActionLifted, at)
+		line.Reason = s.Lifted
+		lines = append(lines, line)
+	}
+	if s.Parked {
+		line := run.entry(s.Record, telemetry.ActionParked, at)
+		line.Reason, line.Note = s.Record.Park.Reason, s.Record.Park.Detail
+		lines = append(lines, line)
+	}
+	switch {
+	case d.Orphaned:
+		lines = append(lines, run.entry(s.Record, telemetry.HoldOrphaned, at))
+	case s.Released:
+		lines = append(lines, run.entry(s.Record, telemetry.RecordReleased, at))
+	case s.Baselined:
+		lines = append(lines, run.entry(s.Record, telemetry.RecordBaselined, at))
+	}
+	return lines
+}
+
+// store commits what a decision changed without a request.
+func (run *propertyRun) store(ctx context.Context, s plan.Settled, d plan.Decision) error {
+	if !s.Changed {
+		return nil
+	}
+	batch := plan.Batch{
+		Records: []plan.Record{s.Record}, Journal: run.settledEntries(s, d, run.e.now()),
+	}
+	if err := run.e.commit(ctx, batch); err != nil {
+		return err
+	}
+	run.account.settled(s, d)
+	return nil
+}
+
+// storeAdopted commits an adoption by itself.
+func (run *propertyRun) storeAdopted(ctx context.Context, rec plan.Record) (plan.Record, error) {
+	batch := plan.Batch{
+		Records: []plan.Record{rec}, Journal: []plan.Entry{run.entry(rec, telemetry.CreateAdopted, run.e.now())},
+	}
+	if err := run.e.commit(ctx, batch); err != nil {
+		return rec, err
+	}
+	rec.Revision++
+	run.account.adopted(rec)
+	return rec, nil
+}
+
+// park marks a record for an outcome. The caller commits it.
+func (run *propertyRun) park(rec *plan.Record, why plan.Reason, detail, trackingID string) {
+	rec.Park = &plan.Park{Reason: why, Seen: rec.Seen, Since: run.e.now(), Detail: detail, TrackingID: trackingID}
+}
+
+// outcome commits what a write came to, with its journal line, and tells it.
+func (run *propertyRun) outcome(
+	ctx context.Context, s *sinkRuntime, rec plan.Record, event string, in *plan.Intent, out preauth.Outcome, note string,
+) (plan.Record, error) {
+	now := run.e.now()
+	rec.Updated = now
+	line := run.entry(rec, event, now)
+	line.Action, line.Attempt, line.Amount, line.PaymentMethodID = in.Action, in.Attempt, in.Amount, in.PaymentMethodID
+	line.Status, line.TrackingID, line.Note = out.Status, out.TrackingID, note
+	if rec.Park != nil {
+		line.Reason = rec.Park.Reason
+		if note == "" {
+			line.Note = rec.Park.Detail
+		}
+	}
+	batch := plan.Batch{Records: []plan.Record{rec}, Journal: []plan.Entry{line}}
+	if rec.Identity != 0 {
+		batch.Highest = []plan.Highest{{Sink: s.opts.Name, Identity: rec.Identity}}
+	}
+	if err := run.e.commit(ctx, batch); err != nil {
+		return rec, err
+	}
+	rec.Revision++
+	run.tellOutcome(rec, event, line, out)
+	return rec, nil
+}
+
+func (run *propertyRun) tellOutcome(rec plan.Record, event string, line plan.Entry, out preauth.Outcome) {
+	shown := rec
+	shown.Intent = &plan.Intent{Action: line.Action, Attempt: line.Attempt, Amount: line.Amount}
+	fields := append(recordFields(shown), telemetry.Event(event), telemetry.TrackingID(out.TrackingID))
+	if out.Status != 0 {
+		fields = append(fields, telemetry.Status(out.Status))
+	}
+	level := zapcore.InfoLevel
+	if out.Kind != preauth.OutcomeApplied {
+		level = zapcore.WarnLevel
+		if out.Err != nil {
+			fields = append(fields, telemetry.Err(out.Err))
+		}
+	}
+	if line.Note != "" && out.Err == nil {
+		fields = append(fields, zap.String("note", line.Note))
+	}
+	run.account.log.Log(level, sentence(event), fields...)
+	if rec.Park != nil && rec.Park.Reason.ForOutcome() {
+		run.account.parked(rec)
+	}
+}
+
+// sentence says an outcome's event in words.
+func sentence(event string) string {
+	switch event {
+	case telemetry.CreateApplied:
+		return "hold created"
+	case telemetry.CreateUnknown:
+		return "no answer that settles the create: it will be looked up, not sent again"
+	case telemetry.CreateAbsent:
+		return "the create had no effect: planned afresh"
+	case telemetry.CreateRejected:
+		return "v4 refused the create"
+	case telemetry.CreateNotSent:
+		return "the create did not leave: planned again in the next cycle"
+	case telemetry.CaptureApplied:
+		return "hold captured"
+	case telemetry.CaptureUnknown:
+		return "no answer that settles the capture: v4 offers no way to look it up"
+	case telemetry.CaptureRejected:
+		return "v4 refused the capture"
+	case telemetry.CaptureNotSent:
+		return "the capture did not leave: planned again in the next cycle"
+	default:
+		return event
+	}
+}
+
+// blowFuse says that the property's plan is larger than the operator allows.
+func (a *account) blowFuse(requests, most int) {
+	a.mu.Lock()
+	a.fuse = true
+	a.mu.Unlock()
+	a.log.Error("the fuse has blown: nothing is sent for this property; look at the plan, then raise mirror.max_actions_per_cycle",
+		telemetry.Event(telemetry.FuseBlown), zap.Int("requests", requests), zap.Int("max_actions_per_cycle", most))
+}

@@ -1,0 +1,280 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/preauth-sync/preauth-sync/internal/telemetry"
+	"github.com/preauth-sync/preauth-sync/preauth"
+	"github.com/preauth-sync/preauth-sync/sync/plan"
+)
+
+// chunkSize is the most customers one poll may ask for (vendor's limit).
+const chunkSize = 1000
+
+var errNotListed = errors.New("what the sink holds is not known yet")
+
+// propertyRun is one property's part of one cycle.
+type propertyRun struct {
+	e       *Engine
+	c       *cycle
+	p       *property
+	account *account
+	doc     plan.Property
+	// ready is set once the property's enterprise is known and its cycle begun.
+	ready   bool
+	methods Methods
+	// chunks are the customers to poll: the listed and those with unfinished records.
+	chunks [][]preauth.ID
+	listed map[preauth.ID]bool
+	// unfinished are the records that every complete reply for their customer
+	// must show, by customer.
+	unfinished map[preauth.ID][]preauth.ID
+
+	mu      sync.Mutex
+	pending []*item
+	// requests counts those of the plan, also above the fuse.
+	requests int
+	// strays are the Ids met of customers who were not asked for.
+	strays map[preauth.ID]bool
+	// parks are collected for a preview only.
+	parks []PlannedPark
+}
+
+// item is a preauthorization for which something is to be sent.
+type item struct {
+	run *propertyRun
+	p   preauth.Preauthorization
+	// seenAt is when the reply that showed it was read, on the monotonic clock.
+	seenAt time.Time
+	around plan.Context
+	// actions are those of the plan; the sender decides again.
+	actions []plan.ActionKind
+}
+
+// mirror polls the property and hands what is to be sent to its sink: as it
+// comes without a fuse, after counting it with one.
+func (run *propertyRun) mirror(ctx context.Context) {
+	if !run.p.sink.asked() {
+		// What is history and what is news depends on what the sink held when the
+		// file was new: nothing is read before that is known.
+		run.account.failQuietly(cmp.Or(run.p.sink.unusableBecause(), errNotListed))
+		return
+	}
+	if err := run.list(ctx); err != nil {
+		run.account.fail(err)
+		return
+	}
+	var pollers errgroup.Group
+	pollers.SetLimit(max(1, run.e.opts.Pollers))
+	for _, chunk := range run.chunks {
+		if ctx.Err() != nil {
+			break
+		}
+		pollers.Go(func() error {
+			run.poll(ctx, chunk)
+			return nil
+		})
+	}
+	_ = pollers.Wait() // failures are counted where they happen
+	run.feed(ctx)
+}
+
+// list unites the listed customers with those that have unfinished records,
+// and divides them into chunks.
+func (run *propertyRun) list(ctx context.Context) error {
+	methods, err := run.p.opts.Methods(ctx)
+	if err != nil {
+		return err
+	}
+	customers, err := run.p.opts.Customers(ctx)
+	if err != nil {
+		return err
+	}
+	for i, refused := range customers.Refused {
+		run.refuse(refused, customers.Invalid[i])
+	}
+	run.methods = methods
+	run.listed = make(map[preauth.ID]bool, len(customers.IDs))
+	for _, id := range customers.IDs {
+		run.listed[id] = true
+	}
+	run.unfinished, run.strays = map[preauth.ID][]preauth.ID{}, map[preauth.ID]bool{}
+	ids := slices.Clone(customers.IDs)
+	err = run.e.ledger.Unfinished(ctx, run.p.enterprise, func(rec plan.Record) error {
+		if rec.CustomerID == "" {
+			return nil
+		}
+		if _, known := run.unfinished[rec.CustomerID]; !known && !run.listed[rec.CustomerID] {
+			ids = append(ids, rec.CustomerID)
+		}
+		run.unfinished[rec.CustomerID] = append(run.unfinished[rec.CustomerID], rec.ID)
+		return nil
+	})
+	if err != nil {
+		return run.e.fail(err)
+	}
+	slices.Sort(ids)
+	run.chunks = slices.Collect(slices.Chunk(ids, chunkSize))
+	return nil
+}
+
+// refuse names a customer that could not be read; the others go on.
+func (run *propertyRun) refuse(refused preauth.RefusedCustomer, spelled string) {
+	run.account.failQuietly(errors.New("a customer could not be read: " + refused.Reason))
+	id := string(refused.CustomerID)
+	if id == "" {
+		id = spelled
+	}
+	run.account.log.Error("a customer could not be read", telemetry.Event(telemetry.SourceCustomerRefused),
+		telemetry.CustomerID(id), telemetry.Reason(refused.Reason))
+}
+
+// poll reads one chunk; every complete reply is planned and committed by itself.
+func (run *propertyRun) poll(ctx context.Context, chunk []preauth.ID) {
+	refused, err := run.p.opts.Source.Poll(ctx, chunk, func(reply Reply) error {
+		return run.take(ctx, reply, time.Now())
+	})
+	for _, r := range refused {
+		run.refuse(r, "")
+	}
+	if err != nil && ctx.Err() == nil {
+		run.account.fail(err)
+	}
+}
+
+// take plans a reply, commits what it changes, and queues what it calls for.
+func (run *propertyRun) take(ctx context.Context, reply Reply, seenAt time.Time) error {
+	for {
+		planned, err := run.planReply(ctx, reply, seenAt)
+		if older, ok := errors.AsType[*olderError](err); ok {
+			if err := run.e.becomeOlder(ctx, run.c, older.why); err != nil {
+				return err
+			}
+			continue
+		}
+		if err != nil {
+			return run.e.fail(err)
+		}
+		err = planned.commit(ctx)
+		if errors.Is(err, plan.ErrConflict) {
+			continue // a sender has moved one of the records on meanwhile
+		}
+		if err != nil {
+			return err
+		}
+		planned.tell()
+		return run.queue(ctx, planned.items)
+	}
+}
+
+// queue hands items over as they come, or keeps them for the fuse to count.
+func (run *propertyRun) queue(ctx context.Context, items []*item) error {
+	run.mu.Lock()
+	for _, it := range items {
+		run.requests += len(it.actions)
+	}
+	keep := run.e.opts.MaxActions > 0 || run.c.preview
+	if keep && (run.c.preview || run.requests <= run.e.opts.MaxActions) {
+		run.pending = append(run.pending, items...)
+	} else if keep {
+		run.pending = nil
+	}
+	run.mu.Unlock()
+	if keep {
+		return nil
+	}
+	return run.send(ctx, items)
+}
+
+// feed sends what the fuse has let through.
+func (run *propertyRun) feed(ctx context.Context) {
+	if most := run.e.opts.MaxActions; most > 0 && run.requests > most {
+		run.account.blowFuse(run.requests, most)
+		return
+	}
+	if run.c.preview {
+		return
+	}
+	slices.SortFunc(run.pending, func(a, b *item) int { return strings.Compare(string(a.p.ID), string(b.p.ID)) })
+	_ = run.send(ctx, run.pending) // an end of ctx is seen by the caller
+}
+
+// send gives items to the sink's senders, reading again those that have aged.
+func (run *propertyRun) send(ctx context.Context, items []*item) error {
+	for i, it := range items {
+		if it.stale() {
+			run.refresh(ctx, items[i:min(i+chunkSize, len(items))])
+		}
+		select {
+		case run.p.sink.queue <- it:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// staleAfter is how old an observation may be when it is acted on.
+const staleAfter = 10 * time.Minute
+
+func (it *item) stale() bool { return monotonic(it.seenAt) > staleAfter }
+
+// refresh reads aged observations again, in one poll. What a complete reply no
+// longer shows, or cannot be asked for, stays stale and is not acted on.
+func (run *propertyRun) refresh(ctx context.Context, items []*item) {
+	byID := make(map[preauth.ID]*item, len(items))
+	asked := map[preauth.ID]bool{}
+	for _, it := range items {
+		if it.stale() && it.p.CustomerID != "" {
+			byID[it.p.ID] = it
+			asked[it.p.CustomerID] = true
+		}
+	}
+	if len(asked) == 0 {
+		return
+	}
+	customers := make([]preauth.ID, 0, len(asked))
+	for id := range asked {
+		customers = append(customers, id)
+	}
+	slices.Sort(customers)
+	_, err := run.p.opts.Source.Poll(ctx, customers, func(reply Reply) error {
+		for _, p := range reply.Preauthorizations {
+			if it, ok := byID[p.ID]; ok {
+				it.p, it.seenAt = p, time.Now()
+				it.around.Method = run.methods.Find(p)
+			}
+		}
+		return nil
+	})
+	if err != nil && ctx.Err() == nil {
+		run.account.fail(err)
+	}
+}
+
+// firstRunIsOver tells whether every listed customer has been read once.
+func (run *propertyRun) firstRunIsOver(ctx context.Context) (bool, error) {
+	if run.doc.FirstRunDone || len(run.listed) == 0 {
+		return run.doc.FirstRunDone, nil
+	}
+	listed := slices.Collect(maps.Keys(run.listed))
+	for chunk := range slices.Chunk(listed, chunkSize) {
+		read, err := run.e.ledger.ReadCycles(ctx, run.p.enterprise, chunk)
+		if err != nil {
+			return false, err
+		}
+		if len(read) < len(chunk) {
+			return false, nil
+		}
+	}
+	return true, nil
+}

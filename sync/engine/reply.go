@@ -1,0 +1,255 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/preauth-sync/preauth-sync/internal/telemetry"
+	"github.com/preauth-sync/preauth-sync/preauth"
+	"github.com/preauth-sync/preauth-sync/sync/plan"
+)
+
+// plannedReply is what one complete reply calls for: a batch that is committed
+// whole, lines to log once it is, and items to send.
+type plannedReply struct {
+	run    *propertyRun
+	reply  Reply
+	batch  plan.Batch
+	items  []*item
+	skips  []plan.Why
+	told   []func()
+	polled int
+	// asked says of each customer of the reply whether an earlier cycle read it;
+	// readAll whether that is so of every one.
+	asked   map[preauth.ID]bool
+	readAll bool
+	// strays are the Ids of customers who were not asked for.
+	strays []preauth.ID
+	parks  []PlannedPark
+}
+
+// olderError says that a reply or a write has shown the file to be older than
+// the world.
+type olderError struct{ why string }
+
+func (e *olderError) Error() string { return e.why }
+
+// planReply decides every preauthorization of a reply. It reads the ledger and
+// writes nothing.
+func (run *propertyRun) planReply(ctx context.Context, reply Reply, seenAt time.Time) (*plannedReply, error) {
+	e := run.e
+	out := &plannedReply{run: run, reply: reply}
+	ids := make([]preauth.ID, 0, len(reply.Preauthorizations))
+	for _, p := range reply.Preauthorizations {
+		ids = append(ids, p.ID)
+	}
+	records, err := e.ledger.Records(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	tokens, err := run.tokens(ctx, ids, records)
+	if err != nil {
+		return nil, err
+	}
+	read, err := e.ledger.ReadCycles(ctx, run.p.enterprise, reply.Customers)
+	if err != nil {
+		return nil, err
+	}
+	out.markRead(read)
+	for _, p := range reply.Preauthorizations {
+		rec, known := records[p.ID]
+		if !known {
+			rec = plan.Record{ID: p.ID, Enterprise: run.p.enterprise, CustomerID: p.CustomerID}
+		}
+		around := plan.Context{ReadBefore: out.readBefore(p), FirstRun: run.firstRun(), Method: run.methods.Find(p)}
+		if err := out.decide(ctx, p, rec, tokens[string(p.ID)], around, seenAt); err != nil {
+			return nil, err
+		}
+	}
+	return out, out.missing(ctx)
+}
+
+// tokens gives what the sink was found to hold for those without an identity here.
+func (run *propertyRun) tokens(
+	ctx context.Context, ids []preauth.ID, records map[preauth.ID]plan.Record,
+) (map[string]plan.Token, error) {
+	asked := make([]string, 0, len(ids))
+	for _, id := range ids {
+		if rec := records[id]; rec.Reads() == plan.None || rec.Phase == plan.Baseline {
+			asked = append(asked, string(id))
+		}
+	}
+	return run.e.ledger.Tokens(ctx, run.p.sink.opts.Name, asked)
+}
+
+// firstRun tells whether charged history is taken as the baseline.
+func (run *propertyRun) firstRun() bool {
+	return !run.doc.FirstRunDone && !run.p.sink.tokensAtCreation()
+}
+
+// markRead marks the reply's customers as read, in the batch of their records.
+func (r *plannedReply) markRead(read map[preauth.ID]uint64) {
+	r.asked, r.readAll = make(map[preauth.ID]bool, len(r.reply.Customers)), true
+	for _, id := range r.reply.Customers {
+		cycle, known := read[id]
+		r.asked[id] = known && cycle < r.run.doc.Cycle
+		r.readAll = r.readAll && r.asked[id]
+		if !known {
+			r.batch.Read = append(r.batch.Read, plan.CustomerRead{
+				Enterprise: r.run.p.enterprise, CustomerID: id, Cycle: r.run.doc.Cycle,
+			})
+		}
+	}
+}
+
+// readBefore tells whether the customer of a preauthorization was read in an
+// earlier cycle. Where the reply does not say whose it is, or names somebody
+// who was not asked for (a merged customer), all who were asked for must have been.
+func (r *plannedReply) readBefore(p preauth.Preauthorization) bool {
+	if before, ok := r.asked[p.CustomerID]; ok {
+		return before
+	}
+	return r.readAll
+}
+
+// isRepeat tells whether a preauthorization was met before in this cycle. One
+// that belongs to a customer who was asked for comes in that customer's reply
+// alone; only the others can come twice.
+func (r *plannedReply) isRepeat(p preauth.Preauthorization) bool {
+	if _, ok := r.asked[p.CustomerID]; ok {
+		return false
+	}
+	r.strays = append(r.strays, p.ID)
+	r.run.mu.Lock()
+	defer r.run.mu.Unlock()
+	return r.run.strays[p.ID]
+}
+
+// decide plans one preauthorization.
+func (r *plannedReply) decide(
+	ctx context.Context, p preauth.Preauthorization, rec plan.Record, token plan.Token, around plan.Context, seenAt time.Time,
+) error {
+	run := r.run
+	if r.isRepeat(p) {
+		return nil
+	}
+	r.polled++
+	now := run.e.now()
+	adopted, changed, err := run.p.sink.adopt(ctx, run, rec, token)
+	if err != nil {
+		return err
+	}
+	if changed {
+		rec = adopted
+		r.batch.Journal = append(r.batch.Journal, run.entry(rec, telemetry.CreateAdopted, now))
+		r.told = append(r.told, func() { run.account.adopted(rec) })
+	}
+	d := plan.Decide(p, rec, around, run.policy())
+	settled := plan.Settle(rec, p, d, now)
+	if changed {
+		settled.Changed = true
+		settled.Record.Updated = now
+	}
+	if len(d.Actions) > 0 {
+		r.items = append(r.items, &item{run: run, p: p, seenAt: seenAt, around: around, actions: d.Actions})
+	} else if d.Why != "" {
+		r.skips = append(r.skips, d.Why)
+	}
+	if d.Park != "" {
+		r.parks = append(r.parks, PlannedPark{ID: p.ID, Reason: d.Park, Detail: d.Detail, New: settled.Parked})
+	}
+	if rec.Revision == 0 && len(d.Actions) > 0 && d.History == plan.HistoryUnset && !changed {
+		return nil // its intent will be its first record
+	}
+	r.settle(settled, d, now)
+	return nil
+}
+
+// settle puts a changed record into the batch, with its journal lines.
+func (r *plannedReply) settle(s plan.Settled, d plan.Decision, now time.Time) {
+	if !s.Changed {
+		return
+	}
+	r.batch.Records = append(r.batch.Records, s.Record)
+	r.batch.Journal = append(r.batch.Journal, r.run.settledEntries(s, d, now)...)
+	r.told = append(r.told, func() { r.run.account.settled(s, d) })
+}
+
+// missing counts the unfinished records that their customer's complete reply
+// did not show.
+func (r *plannedReply) missing(ctx context.Context) error {
+	shown := make(map[preauth.ID]bool, len(r.reply.Preauthorizations))
+	for _, p := range r.reply.Preauthorizations {
+		shown[p.ID] = true
+	}
+	for _, id := range r.reply.Conflicting {
+		shown[id] = true
+		r.skips = append(r.skips, plan.Conflicting)
+		r.polled++
+		r.told = append(r.told, func() {
+			err := fmt.Errorf("preauthorization %s was shown twice in one reply with different contents", id)
+			r.run.account.failQuietly(err)
+			r.run.account.log.Error("not acted on in this cycle", telemetry.Event(telemetry.SourceConflict),
+				telemetry.PreauthorizationID(string(id)), telemetry.Err(err))
+		})
+	}
+	var absent []preauth.ID
+	for _, customer := range r.reply.Customers {
+		for _, id := range r.run.unfinished[customer] {
+			if !shown[id] {
+				absent = append(absent, id)
+			}
+		}
+	}
+	if len(absent) == 0 {
+		return nil
+	}
+	records, err := r.run.e.ledger.Records(ctx, absent)
+	if err != nil {
+		return err
+	}
+	now := r.run.e.now()
+	for _, id := range absent {
+		rec, known := records[id]
+		if _, asked := r.asked[rec.CustomerID]; !known || !rec.Unfinished() || !asked {
+			continue
+		}
+		r.settle(plan.Miss(rec, now), plan.Decision{Next: rec.Phase}, now)
+	}
+	return nil
+}
+
+// commit stores the batch, unless it is empty.
+func (r *plannedReply) commit(ctx context.Context) error {
+	b := r.batch
+	if len(b.Records) == 0 && len(b.Read) == 0 && len(b.Journal) == 0 {
+		return nil
+	}
+	return r.run.e.commit(ctx, b)
+}
+
+// tell counts and logs what has been committed.
+func (r *plannedReply) tell() {
+	r.run.account.count(func(c *plan.Counts) { c.Polled += r.polled })
+	for _, why := range r.skips {
+		r.run.account.skip(why)
+	}
+	for _, tell := range r.told {
+		tell()
+	}
+	r.run.mu.Lock()
+	defer r.run.mu.Unlock()
+	if r.run.c.preview {
+		r.run.parks = append(r.run.parks, r.parks...)
+	}
+	for _, id := range r.strays {
+		r.run.strays[id] = true
+	}
+}
+
+func (run *propertyRun) policy() plan.Policy {
+	return plan.Policy{
+		Currency: run.p.opts.Currency, MirrorFirstRun: run.e.opts.MirrorFirstRun, NewCustomers: run.e.opts.NewCustomers,
+	}
+}

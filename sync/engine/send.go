@@ -1,0 +1,180 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/preauth-sync/preauth-sync/internal/telemetry"
+	"github.com/preauth-sync/preauth-sync/preauth"
+	"github.com/preauth-sync/preauth-sync/sync/plan"
+)
+
+// How often and how long a write is tried again that is proven to have had no
+// effect. What is still unsent then is planned again in the next cycle.
+const (
+	maxResends   = 4
+	firstBackoff = time.Second
+	maxHoldOff   = time.Minute
+)
+
+// send commits the intent and sends the write, once: again only when it is
+// proven that nothing complete left, on 429, and once on 401 after a fresh
+// login. Each send commits its own deadline first. An error means that nothing
+// was committed, or that the ledger failed; the outcome is still to be settled.
+func (s *sinkRuntime) send(
+	ctx context.Context, c *cycle, run *propertyRun, rec plan.Record, intent plan.Intent,
+) (plan.Record, preauth.Outcome, error) {
+	generation, err := s.e.beginWrites(ctx)
+	if err != nil {
+		return rec, preauth.Outcome{}, err
+	}
+	if rec.Identity == 0 {
+		rec.Generation = generation
+	}
+	var out preauth.Outcome
+	relogins := 0
+	for resends := 0; ; resends++ {
+		if err := s.prepare(ctx, c, resends); err != nil {
+			if resends > 0 {
+				return rec, out, nil
+			}
+			return rec, out, err
+		}
+		if rec, err = s.intend(ctx, run, rec, intent, resends); err != nil {
+			return rec, out, err
+		}
+		out = s.transmit(ctx, rec)
+		switch out.Kind {
+		case preauth.OutcomeApplied, preauth.OutcomeRefused, preauth.OutcomeUnknown:
+			s.judge(ctx, c, out.Kind)
+			return rec, out, nil
+		case preauth.OutcomeUnauthorized:
+			if relogins++; relogins > 1 {
+				s.giveUp(c, out.Err)
+				return rec, out, nil
+			}
+			s.opts.Sink.Relogin()
+			continue
+		case preauth.OutcomeThrottled:
+			if !s.throttle(c, out.RetryAfter, resends) {
+				return rec, out, nil
+			}
+		case preauth.OutcomeNotSent:
+			s.delay(s.backoff(resends))
+		}
+		if resends+1 >= maxResends {
+			s.judge(ctx, c, out.Kind)
+			return rec, out, nil
+		}
+	}
+}
+
+// prepare waits until the sink wants to hear from us, and makes sure of a login.
+func (s *sinkRuntime) prepare(ctx context.Context, c *cycle, resends int) error {
+	s.mu.Lock()
+	wait := time.Until(s.holdOff)
+	s.mu.Unlock()
+	if err := sleep(ctx, wait); err != nil {
+		return err
+	}
+	if resends > 0 {
+		if err := s.unusableBecause(); err != nil {
+			return err
+		}
+	}
+	if err := s.opts.Sink.Ready(ctx); err != nil {
+		if ctx.Err() == nil {
+			s.giveUp(c, err)
+		}
+		return err
+	}
+	return ctx.Err()
+}
+
+// intend makes the intent durable, with the deadline of the send that follows.
+func (s *sinkRuntime) intend(
+	ctx context.Context, run *propertyRun, rec plan.Record, intent plan.Intent, resends int,
+) (plan.Record, error) {
+	now := s.e.now()
+	intent.Deadline = now.Add(s.opts.Timeout)
+	rec.Intent, rec.Updated = &intent, now
+	event := telemetry.CreateIntent
+	rec.Phase = plan.Creating
+	if intent.Action == plan.Capture {
+		event, rec.Phase = telemetry.CaptureIntent, plan.Capturing
+	}
+	entry := run.entry(rec, event, now)
+	if resends > 0 {
+		entry.Note = "sent again: it is certain that the send before had no effect"
+	}
+	if err := s.e.commit(ctx, plan.Batch{Records: []plan.Record{rec}, Journal: []plan.Entry{entry}}); err != nil {
+		return rec, err
+	}
+	rec.Revision++
+	run.account.log.Debug("intent committed", append(recordFields(rec), telemetry.Event(event))...)
+	return rec, nil
+}
+
+// transmit sends one request. Stopping the cycle does not cut it off: what has
+// left is waited for until its deadline.
+func (s *sinkRuntime) transmit(ctx context.Context, rec plan.Record) preauth.Outcome {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.opts.Timeout)
+	defer cancel()
+	in := rec.Intent
+	if in.Action == plan.Capture {
+		return s.opts.Sink.Capture(ctx, rec.Identity)
+	}
+	return s.opts.Sink.Create(ctx, preauth.CreateRequest{
+		PaymentMethodID: in.PaymentMethodID, Amount: in.Amount.Amount, Token: in.Token, CreatedByUserID: in.CreatedByUserID,
+	})
+}
+
+// throttle holds every write to the sink back for as long as it asked, or ends
+// its cycle, and returns false, when that is longer than a cycle should wait.
+func (s *sinkRuntime) throttle(c *cycle, asked time.Duration, resends int) bool {
+	wait := asked
+	if wait <= 0 {
+		wait = s.backoff(resends)
+	}
+	s.e.log.Warn("the sink asked for patience", telemetry.Event(telemetry.SinkThrottled),
+		telemetry.CycleID(c.id), zap.Int64("wait_ms", wait.Milliseconds()))
+	s.delay(wait)
+	if wait > maxHoldOff {
+		s.giveUp(c, fmt.Errorf("v4 asked not to be written to for %s", wait))
+		return false
+	}
+	return true
+}
+
+// delay keeps every sender from the sink until wait has passed.
+func (s *sinkRuntime) delay(wait time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if until := time.Now().Add(wait); until.After(s.holdOff) {
+		s.holdOff = until
+	}
+}
+
+// backoff doubles from one second, with up to half of it taken off at random.
+func (s *sinkRuntime) backoff(resends int) time.Duration {
+	full := firstBackoff << min(resends, 5)
+	return full - time.Duration(s.e.opts.Random()*float64(full/2))
+}
+
+// sleep waits on the monotonic clock.
+func sleep(ctx context.Context, wait time.Duration) error {
+	if wait <= 0 {
+		return ctx.Err()
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

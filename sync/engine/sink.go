@@ -1,0 +1,207 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/preauth-sync/preauth-sync/internal/telemetry"
+	"github.com/preauth-sync/preauth-sync/preauth"
+	"github.com/preauth-sync/preauth-sync/sync/plan"
+)
+
+// sinkRuntime is one sink and what this process knows of it.
+type sinkRuntime struct {
+	e     *Engine
+	opts  SinkOptions
+	queue chan *item
+	// createGate lets creates through one at a time while the proof is open.
+	createGate chan struct{}
+	// opening and matching let one goroutine ask what the sink holds.
+	opening, matching sync.Mutex
+
+	mu sync.Mutex
+	// doc is the ledger's document; loaded and opened say how far start-up has come.
+	doc            plan.Sink
+	loaded, opened bool
+	doubts         map[preauth.ID]*doubt
+	// probeAt is when the proof's candidate is looked up next, probeBy until when
+	// its absence proves nothing; both on the monotonic clock.
+	probeAt, probeBy time.Time
+	// unmatched is set while tokens found here may belong to preauthorizations
+	// that no poll has shown yet.
+	unmatched bool
+
+	// These begin anew each cycle.
+	unusable error
+	failures int
+	tripped  bool
+	canary   chan struct{}
+	holdOff  time.Time
+	matched  bool
+}
+
+func newSinkRuntime(e *Engine, opts SinkOptions) *sinkRuntime {
+	return &sinkRuntime{
+		e: e, opts: opts, createGate: make(chan struct{}, 1), doubts: map[preauth.ID]*doubt{},
+	}
+}
+
+func (s *sinkRuntime) beginCycle() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.unusable, s.failures, s.tripped, s.canary, s.matched = nil, 0, false, nil, false
+}
+
+// giveUp stops every write to the sink for the rest of the cycle, and says so once.
+func (s *sinkRuntime) giveUp(c *cycle, err error) {
+	s.mu.Lock()
+	first := s.unusable == nil
+	if first {
+		s.unusable = err
+	}
+	s.mu.Unlock()
+	if first && !c.preview {
+		s.e.log.Error("the sink cannot be used in this cycle", telemetry.Event(telemetry.SinkUnusable),
+			telemetry.CycleID(c.id), telemetry.Err(err))
+	}
+}
+
+func (s *sinkRuntime) unusableBecause() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.unusable
+}
+
+// update changes the sink's document, durably.
+func (s *sinkRuntime) update(ctx context.Context, change func(*plan.Sink)) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	next := s.doc
+	change(&next)
+	if err := s.e.commit(ctx, plan.Batch{Sink: &next}); err != nil {
+		return s.e.fail(err) // nobody else writes this document
+	}
+	next.Revision++
+	s.doc = next
+	return nil
+}
+
+// load reads the sink's document once.
+func (s *sinkRuntime) load(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.loaded {
+		return nil
+	}
+	doc, ok, err := s.e.ledger.Sink(ctx, s.opts.Name)
+	if err != nil {
+		return s.e.fail(err)
+	}
+	if !ok {
+		doc = plan.Sink{Name: s.opts.Name}
+	}
+	if doc.Candidate != nil {
+		s.probeAt, s.probeBy = s.e.started, s.e.started.Add(s.opts.Timeout+2*s.opts.Settle)
+	}
+	s.doc, s.loaded = doc, true
+	return nil
+}
+
+// asked tells whether what the sink held when the file was new has been stored.
+func (s *sinkRuntime) asked() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.doc.Listed
+}
+
+// ready tells whether the start-up question has been answered in this process.
+func (s *sinkRuntime) ready() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.opened
+}
+
+func (s *sinkRuntime) tokensAtCreation() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.doc.TokensAtCreation
+}
+
+func (s *sinkRuntime) proof() plan.Proof {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.doc.Proof
+}
+
+// outageAfter is how many unknown outcomes in a row end a sink's cycle.
+const outageAfter = 5
+
+// permit asks whether a write may be sent now. In the cycle after an outage
+// one write goes first and the others wait for what becomes of it; release
+// must be called once the write is over.
+func (s *sinkRuntime) permit(ctx context.Context) (release func(), err error) {
+	for {
+		s.mu.Lock()
+		switch {
+		case ctx.Err() != nil:
+			s.mu.Unlock()
+			return nil, ctx.Err()
+		case s.unusable != nil:
+			err := s.unusable
+			s.mu.Unlock()
+			return nil, err
+		case s.tripped:
+			s.mu.Unlock()
+			return nil, errOutage
+		case !s.doc.Outage:
+			s.mu.Unlock()
+			return func() {}, nil
+		case s.canary == nil:
+			done := make(chan struct{})
+			s.canary = done
+			s.mu.Unlock()
+			return func() {
+				s.mu.Lock()
+				s.canary = nil
+				s.mu.Unlock()
+				close(done)
+			}, nil
+		}
+		wait := s.canary
+		s.mu.Unlock()
+		select {
+		case <-wait:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+var errOutage = fmt.Errorf("nothing more is sent in this cycle after %d writes in a row without a definite answer", outageAfter)
+
+// judge counts an outcome towards an outage, or ends one.
+func (s *sinkRuntime) judge(ctx context.Context, c *cycle, kind preauth.OutcomeKind) {
+	definite := kind == preauth.OutcomeApplied || kind == preauth.OutcomeRefused
+	s.mu.Lock()
+	outage := s.doc.Outage
+	if definite {
+		s.failures = 0
+	} else {
+		s.failures++
+		if !s.tripped && (s.failures >= outageAfter || outage) {
+			s.tripped = true
+			s.e.log.Error("nothing more is sent to the sink in this cycle", telemetry.Event(telemetry.SinkOutage),
+				telemetry.CycleID(c.id), telemetry.Err(errOutage))
+		}
+	}
+	tripped := s.tripped
+	s.mu.Unlock()
+	switch {
+	case definite && outage:
+		_ = s.update(ctx, func(doc *plan.Sink) { doc.Outage = false }) // update has ended the cycle if it failed
+	case tripped && !outage:
+		_ = s.update(ctx, func(doc *plan.Sink) { doc.Outage = true })
+	}
+}

@@ -1,0 +1,280 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/preauth-sync/preauth-sync/internal/telemetry"
+	"github.com/preauth-sync/preauth-sync/preauth"
+	"github.com/preauth-sync/preauth-sync/sync/plan"
+)
+
+// handle brings one preauthorization as far as it will go: each turn decides
+// from the ledger as it is now, and sends at most one request.
+func (s *sinkRuntime) handle(ctx context.Context, c *cycle, it *item) {
+	for {
+		again, err := s.step(ctx, c, it)
+		var older *olderError
+		switch {
+		case errors.As(err, &older):
+			err = s.e.becomeOlder(ctx, c, older.why)
+			again = err == nil
+		case errors.Is(err, errUnmatched):
+			err = s.match(ctx, c)
+			again = err == nil
+		case errors.Is(err, plan.ErrConflict):
+			again, err = true, nil // another sender had the same preauthorization
+		}
+		if err != nil {
+			it.run.hold(ctx, it, err)
+			return
+		}
+		if !again {
+			return
+		}
+	}
+}
+
+// hold counts an item that could not be sent; it is planned again next cycle.
+func (run *propertyRun) hold(ctx context.Context, it *item, err error) {
+	if ctx.Err() == nil {
+		run.account.failQuietly(fmt.Errorf("preauthorization %s was not sent: %w", it.p.ID, err))
+	}
+}
+
+var (
+	errUnmatched = errors.New("tokens on the sink are not matched yet")
+	errOlder     = errors.New("the state file is older than the world and not every sink could be asked what it holds")
+	errStale     = errors.New("its observation is older than 10 minutes and could not be read again")
+)
+
+// step takes one decision and sends what it calls for. It returns true when
+// there may be more to do.
+func (s *sinkRuntime) step(ctx context.Context, c *cycle, it *item) (bool, error) {
+	if it.stale() {
+		if it.run.refresh(ctx, []*item{it}); it.stale() {
+			return false, errStale
+		}
+	}
+	release, err := s.permit(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer release()
+	if err := s.ensureOpen(ctx, c); err != nil {
+		return false, err
+	}
+	if s.e.isOlder() {
+		return false, errOlder
+	}
+	leave, err := s.enterGate(ctx, c)
+	if err != nil {
+		return false, err
+	}
+	defer leave()
+	s.e.barrier.RLock()
+	defer s.e.barrier.RUnlock()
+	settled, d, err := s.decideNow(ctx, it)
+	if err != nil {
+		return false, err
+	}
+	if len(d.Actions) == 0 {
+		if d.Why == plan.InDoubt {
+			s.doubtIfNew(it.p.ID)
+		}
+		return false, it.run.store(ctx, settled, d)
+	}
+	if settled.Lifted != "" {
+		// The mark goes in a commit of its own, so that its lifting is told once.
+		return true, it.run.store(ctx, settled, d)
+	}
+	if d.Actions[0] == plan.Create {
+		return s.create(ctx, c, it, settled.Record)
+	}
+	if s.mustMatch(settled.Record) {
+		return false, errUnmatched
+	}
+	return s.capture(ctx, c, it.run, settled.Record, plan.Intent{
+		Action: plan.Capture, Attempt: settled.Record.Sends + 1, Amount: settled.Record.Amount, Before: plan.Created,
+	})
+}
+
+// decideNow decides from the record as it is now, after consulting what the
+// sink was found to hold.
+func (s *sinkRuntime) decideNow(ctx context.Context, it *item) (plan.Settled, plan.Decision, error) {
+	rec, known, err := s.e.ledger.Record(ctx, it.p.ID)
+	if err != nil {
+		return plan.Settled{}, plan.Decision{}, s.e.fail(err)
+	}
+	if !known {
+		rec = plan.Record{ID: it.p.ID, Enterprise: it.run.p.enterprise, CustomerID: it.p.CustomerID}
+	}
+	if rec.Reads() == plan.None || rec.Phase == plan.Baseline {
+		tokens, err := s.e.ledger.Tokens(ctx, s.opts.Name, []string{string(it.p.ID)})
+		if err != nil {
+			return plan.Settled{}, plan.Decision{}, s.e.fail(err)
+		}
+		adopted, changed, err := s.adopt(ctx, it.run, rec, tokens[string(it.p.ID)])
+		if err != nil {
+			return plan.Settled{}, plan.Decision{}, err
+		}
+		if changed {
+			if rec, err = it.run.storeAdopted(ctx, adopted); err != nil {
+				return plan.Settled{}, plan.Decision{}, err
+			}
+		}
+	}
+	d := plan.Decide(it.p, rec, it.around, it.run.policy())
+	return plan.Settle(rec, it.p, d, s.e.now()), d, nil
+}
+
+// create makes a hold: intent, send, outcome.
+func (s *sinkRuntime) create(ctx context.Context, c *cycle, it *item, rec plan.Record) (bool, error) {
+	intent := plan.Intent{
+		Action: plan.Create, Attempt: rec.Sends + 1, Amount: it.p.Amount, PaymentMethodID: it.around.Method.ID,
+		CreatedByUserID: s.opts.CreatedByUserID, Before: rec.Phase,
+	}
+	switch s.opts.Tokens {
+	case TokenID:
+		intent.Token = string(it.p.ID)
+	case TokenCode:
+		intent.Token = it.p.Code
+	case TokenNone:
+	}
+	rec, out, err := s.send(ctx, c, it.run, rec, intent)
+	if err != nil {
+		return false, err
+	}
+	return s.settleCreate(ctx, c, it.run, rec, out)
+}
+
+// settleCreate commits what a create came to.
+func (s *sinkRuntime) settleCreate(
+	ctx context.Context, c *cycle, run *propertyRun, rec plan.Record, out preauth.Outcome,
+) (bool, error) {
+	switch out.Kind {
+	case preauth.OutcomeApplied:
+		created := becomeCreated(rec, out.Hold)
+		replied := time.Now()
+		next, err := run.outcome(ctx, s, created, telemetry.CreateApplied, rec.Intent, out, "")
+		if errors.Is(err, plan.ErrIdentityTaken) {
+			out.Kind = preauth.OutcomeUnknown
+			out.Err = fmt.Errorf("v4 answered with identity %d, which is another preauthorization's", out.Hold.Identity)
+			return s.settleCreate(ctx, c, run, rec, out)
+		}
+		if err != nil {
+			return false, err
+		}
+		run.account.count(func(n *plan.Counts) { n.Created++ })
+		return true, s.prove(ctx, c, next, replied)
+	case preauth.OutcomeRefused:
+		refused := back(rec)
+		run.park(&refused, plan.Rejected, refusal(out), out.TrackingID)
+		_, err := run.outcome(ctx, s, refused, telemetry.CreateRejected, rec.Intent, out, "")
+		return false, err
+	case preauth.OutcomeNotSent, preauth.OutcomeThrottled, preauth.OutcomeUnauthorized:
+		_, err := run.outcome(ctx, s, back(rec), telemetry.CreateNotSent, rec.Intent, out, errorText(out.Err))
+		run.account.failQuietly(fmt.Errorf("a create was not sent: %w", out.Err))
+		return false, err
+	default:
+		return false, s.doubtCreate(ctx, run, rec, out)
+	}
+}
+
+// doubtCreate leaves an unknown create in flight, to be verified; where it
+// cannot be, it parks.
+func (s *sinkRuntime) doubtCreate(ctx context.Context, run *propertyRun, rec plan.Record, out preauth.Outcome) error {
+	if s.opts.Tokens != TokenID {
+		run.park(&rec, plan.UnknownCreate, "no answer that settles it, and without transaction_token: id it cannot be looked up: "+
+			errorText(out.Err), out.TrackingID)
+	}
+	next, err := run.outcome(ctx, s, rec, telemetry.CreateUnknown, rec.Intent, out, errorText(out.Err))
+	if err == nil && next.Park == nil {
+		s.doubt(next.ID, time.Now().Add(s.opts.Settle))
+	}
+	return err
+}
+
+// capture charges a hold: intent, send, outcome.
+func (s *sinkRuntime) capture(
+	ctx context.Context, c *cycle, run *propertyRun, rec plan.Record, intent plan.Intent,
+) (bool, error) {
+	rec, out, err := s.send(ctx, c, run, rec, intent)
+	if err != nil {
+		return false, err
+	}
+	next := rec
+	event, note := telemetry.CaptureUnknown, errorText(out.Err)
+	switch out.Kind {
+	case preauth.OutcomeApplied:
+		next.Phase, next.Intent, next.Sends, next.Unsure, next.Park = plan.Captured, nil, 0, false, nil
+		event = telemetry.CaptureApplied
+		run.account.count(func(n *plan.Counts) { n.Captured++ })
+	case preauth.OutcomeRefused:
+		event, note = telemetry.CaptureRejected, ""
+		if intent.Resent {
+			run.park(&next, plan.UnknownCapture, "sent again after an unknown outcome, and then refused: "+refusal(out), out.TrackingID)
+		} else {
+			next = back(next)
+			run.park(&next, plan.Rejected, refusal(out), out.TrackingID)
+		}
+	case preauth.OutcomeNotSent, preauth.OutcomeThrottled, preauth.OutcomeUnauthorized:
+		event = telemetry.CaptureNotSent
+		run.account.failQuietly(fmt.Errorf("a capture was not sent: %w", out.Err))
+		if intent.Resent {
+			earlier := *next.Intent // the send before it is still the one in doubt
+			earlier.Attempt--
+			next.Intent = &earlier
+			s.doubt(next.ID, time.Now().Add(s.opts.Settle))
+		} else {
+			next = back(next)
+		}
+	default:
+		s.doubtCapture(run, &next, out)
+	}
+	_, err = run.outcome(ctx, s, next, event, rec.Intent, out, note)
+	return false, err
+}
+
+// maxSends is how often one action is sent whose outcome stays unknown.
+const maxSends = 3
+
+// doubtCapture parks an unknown capture: v4 offers no way to verify one. Only
+// an operator whose gateway refuses a second full capture lets it be sent again.
+func (s *sinkRuntime) doubtCapture(run *propertyRun, rec *plan.Record, out preauth.Outcome) {
+	if s.e.opts.RetryCaptures && !rec.Unsure && rec.Intent.Attempt < maxSends {
+		s.doubt(rec.ID, time.Now().Add(s.opts.Settle))
+		return
+	}
+	run.park(rec, plan.UnknownCapture, "no answer that settles it: look in v4 for its payment: "+errorText(out.Err), out.TrackingID)
+}
+
+// becomeCreated is the record once its hold is known.
+func becomeCreated(rec plan.Record, hold preauth.Hold) plan.Record {
+	rec.Phase, rec.Identity, rec.Amount = plan.Created, hold.Identity, rec.Intent.Amount
+	rec.PaymentMethodID = rec.Intent.PaymentMethodID
+	if rec.PaymentMethodID == 0 {
+		rec.PaymentMethodID = hold.PaymentMethodID
+	}
+	rec.Intent, rec.Sends, rec.Park, rec.Unsure = nil, 0, nil, false
+	return rec
+}
+
+// back is the record once it is certain that its intent had no effect.
+func back(rec plan.Record) plan.Record {
+	rec.Phase, rec.Intent = rec.Intent.Before, nil
+	return rec
+}
+
+func refusal(out preauth.Outcome) string {
+	return fmt.Sprintf("v4 refused it with HTTP %d%s", out.Status, preauth.ListErrors(out.Errors))
+}
+
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
