@@ -42,10 +42,15 @@ type SinkOptions struct {
 type Customers struct {
 	// IDs are distinct.
 	IDs []preauth.ID
-	// Refused are the entries that are no UUID, each with where it stands.
-	Refused []preauth.RefusedCustomer
-	// Invalid names them as they were spelled.
-	Invalid []string
+	// Invalid are the entries that are no UUID: they are named, never sent.
+	Invalid []InvalidCustomer
+}
+
+// InvalidCustomer is an entry of the list that is no UUID.
+type InvalidCustomer struct {
+	Spelled string
+	// Where it stands, such as a file and its line.
+	Where string
 }
 
 // PropertyOptions describes one property.
@@ -55,7 +60,8 @@ type PropertyOptions struct {
 	// Sink names one of Options.Sinks.
 	Sink   string
 	Source Source
-	// Customers and Methods are read again each cycle.
+	// Customers and Methods are read again each cycle. With an error from either,
+	// nothing is created in that cycle; what Customers gave is polled all the same.
 	Customers func(ctx context.Context) (Customers, error)
 	Methods   func(ctx context.Context) (Methods, error)
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -32,6 +33,8 @@ type propertyRun struct {
 	// ready is set once the property's enterprise is known and its cycle begun.
 	ready   bool
 	methods Methods
+	// stopCreates is set when one of its files cannot be used.
+	stopCreates bool
 	// chunks are the customers to poll: the listed and those with unfinished records.
 	chunks [][]preauth.ID
 	listed map[preauth.ID]bool
@@ -93,14 +96,17 @@ func (run *propertyRun) mirror(ctx context.Context) {
 func (run *propertyRun) list(ctx context.Context) error {
 	methods, err := run.p.opts.Methods(ctx)
 	if err != nil {
-		return err
+		run.stopCreates = true
+		run.account.fail(err)
+		methods = noMethods{}
 	}
 	customers, err := run.p.opts.Customers(ctx)
 	if err != nil {
-		return err
+		run.stopCreates = true
+		run.account.fail(err)
 	}
-	for i, refused := range customers.Refused {
-		run.refuse(refused, customers.Invalid[i])
+	for _, invalid := range customers.Invalid {
+		run.refuse(invalid.Spelled, invalid.Where+": it is not a UUID, and was not asked for")
 	}
 	run.methods = methods
 	run.listed = make(map[preauth.ID]bool, len(customers.IDs))
@@ -127,15 +133,18 @@ func (run *propertyRun) list(ctx context.Context) error {
 	return nil
 }
 
+// noMethods stands in for a file that cannot be used; creates are stopped then.
+type noMethods struct{}
+
+func (noMethods) Find(preauth.Preauthorization) plan.Method {
+	return plan.Method{Missing: "the payment methods file cannot be used"}
+}
+
 // refuse names a customer that could not be read; the others go on.
-func (run *propertyRun) refuse(refused preauth.RefusedCustomer, spelled string) {
-	run.account.failQuietly(errors.New("a customer could not be read: " + refused.Reason))
-	id := string(refused.CustomerID)
-	if id == "" {
-		id = spelled
-	}
+func (run *propertyRun) refuse(id, reason string) {
+	run.account.failQuietly(fmt.Errorf("customer %s could not be read: %s", id, reason))
 	run.account.log.Error("a customer could not be read", telemetry.Event(telemetry.SourceCustomerRefused),
-		telemetry.CustomerID(id), telemetry.Reason(refused.Reason))
+		telemetry.CustomerID(id), telemetry.Reason(reason))
 }
 
 // poll reads one chunk; every complete reply is planned and committed by itself.
@@ -144,7 +153,7 @@ func (run *propertyRun) poll(ctx context.Context, chunk []preauth.ID) {
 		return run.take(ctx, reply, time.Now())
 	})
 	for _, r := range refused {
-		run.refuse(r, "")
+		run.refuse(string(r.CustomerID), r.Reason)
 	}
 	if err != nil && ctx.Err() == nil {
 		run.account.fail(err)
@@ -263,7 +272,7 @@ func (run *propertyRun) refresh(ctx context.Context, items []*item) {
 
 // firstRunIsOver tells whether every listed customer has been read once.
 func (run *propertyRun) firstRunIsOver(ctx context.Context) (bool, error) {
-	if run.doc.FirstRunDone || len(run.listed) == 0 {
+	if run.doc.FirstRunDone || len(run.listed) == 0 || run.stopCreates {
 		return run.doc.FirstRunDone, nil
 	}
 	listed := slices.Collect(maps.Keys(run.listed))

@@ -250,6 +250,6 @@ func (r *plannedReply) tell() {
 
 func (run *propertyRun) policy() plan.Policy {
 	return plan.Policy{
-		Currency: run.p.opts.Currency, MirrorFirstRun: run.e.opts.MirrorFirstRun, NewCustomers: run.e.opts.NewCustomers,
+		Currency: run.p.opts.Currency, StopCreates: run.stopCreates, MirrorFirstRun: run.e.opts.MirrorFirstRun, NewCustomers: run.e.opts.NewCustomers,
 	}
 }

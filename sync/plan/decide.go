@@ -28,6 +28,8 @@ const (
 	IsParked Why = "parked"
 	// IsAnswered would park, but an operator has answered this very observation.
 	IsAnswered Why = "answered"
+	// CreatesStopped cannot be created while one of the property's files cannot be read.
+	CreatesStopped Why = "creates_stopped"
 	// Conflicting was shown twice in one reply with different contents.
 	Conflicting Why = "conflicting"
 )
@@ -47,6 +49,9 @@ const (
 type Policy struct {
 	// Currency is the one the property's tenant bills in: v4 has none.
 	Currency string
+	// StopCreates is set while a customers or payment-methods file cannot be used:
+	// what it says is not known, and nothing falls back to a default.
+	StopCreates bool
 	// MirrorFirstRun is mirror.first_run: mirror. Charged history is created and
 	// captured, and NewCustomers does not apply.
 	MirrorFirstRun bool
@@ -273,6 +278,9 @@ func (d Decision) adopted(p preauth.Preauthorization, rec Record) Decision {
 
 // create checks the preconditions of a create, in the contract's order.
 func (d Decision) create(p preauth.Preauthorization, m Method, policy Policy, actions ...ActionKind) Decision {
+	if policy.StopCreates {
+		return d.skip(CreatesStopped)
+	}
 	if fault := amountFault(p); fault != "" {
 		return d.park(BadAmount, fault)
 	}

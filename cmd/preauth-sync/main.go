@@ -1,0 +1,25 @@
+// Command preauth-sync mirrors card preauthorizations from a hotel PMS into a
+// billing platform.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/preauth-sync/preauth-sync/internal/cli"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	go func() {
+		// The first signal lets what has been sent finish; without the handler the
+		// second one ends the process, which the journal is made for.
+		<-ctx.Done()
+		stop()
+	}()
+	os.Exit(cli.Main(ctx, cli.Process{
+		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, LookupEnv: os.LookupEnv,
+	})) //nolint:forbidigo // main is where exit codes leave
+}

@@ -1,0 +1,230 @@
+// Package app is the composition root: it builds the program from its
+// configuration and closes it in reverse order.
+package app
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"time"
+
+	"github.com/google/uuid"
+	"go.uber.org/zap"
+
+	"github.com/preauth-sync/preauth-sync/internal/config"
+	"github.com/preauth-sync/preauth-sync/internal/httpx"
+	"github.com/preauth-sync/preauth-sync/internal/telemetry"
+	v4 "github.com/preauth-sync/preauth-sync/sinks/v4"
+	"github.com/preauth-sync/preauth-sync/sources/connector"
+	"github.com/preauth-sync/preauth-sync/state"
+	"github.com/preauth-sync/preauth-sync/state/memory"
+	"github.com/preauth-sync/preauth-sync/sync/engine"
+	"github.com/preauth-sync/preauth-sync/sync/plan"
+)
+
+// SinkName is the name of the one sink there is.
+const SinkName = "default"
+
+// Outside is everything that comes from outside a program: where it logs, its
+// clock, its randomness and its network. The zero value is the real world, with
+// logs thrown away.
+type Outside struct {
+	Logs   io.Writer
+	Clock  func() time.Time
+	Random func() float64
+	// Transport is how both APIs are reached.
+	Transport httpx.TransportConfig
+	// NewID names cycles.
+	NewID func() string
+}
+
+func (o Outside) withDefaults() Outside {
+	if o.Logs == nil {
+		o.Logs = io.Discard
+	}
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.Random == nil {
+		o.Random = rand.Float64
+	}
+	if o.NewID == nil {
+		o.NewID = func() string { return uuid.Must(uuid.NewV7()).String() }
+	}
+	return o
+}
+
+// App is a built program.
+type App struct {
+	Config *config.Config
+	Log    *zap.Logger
+	Engine *engine.Engine
+	// Sources are the connector's clients, in the order of the properties.
+	Sources []*connector.Client
+	Sink    *v4.Client
+
+	closers []func() error
+}
+
+// Clients builds everything but the ledger and the engine: what check needs.
+func Clients(cfg *config.Config, outside Outside) (*App, error) {
+	outside = outside.withDefaults()
+	log, err := telemetry.New(outside.Logs, telemetry.Options{
+		Level: cfg.Log.Level, Format: cfg.Log.Format, Clock: outside.Clock,
+	}, telemetry.Redact(cfg.Secrets()...))
+	if err != nil {
+		return nil, err
+	}
+	a := &App{Config: cfg, Log: log}
+	// net/http reports stray bytes on idle connections through the standard logger.
+	restore := zap.RedirectStdLog(log)
+	a.closers = append(a.closers, func() error { restore(); return nil })
+	if err := a.buildSources(outside); err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
+	if err := a.buildSink(outside); err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
+	return a, nil
+}
+
+func (a *App) buildSources(outside Outside) error {
+	cfg := a.Config.Connector
+	transport := httpx.NewTransport(outside.Transport)
+	slots := make(chan struct{}, cfg.Concurrency)
+	for _, p := range a.Config.Properties {
+		client, err := connector.New(connector.Config{
+			Address: cfg.Address, Client: cfg.Client, ClientToken: cfg.ClientToken, AccessToken: p.AccessToken,
+			Timeout: cfg.Timeout, Limiter: httpx.NewLimiter(cfg.RateLimit.Requests, cfg.RateLimit.Per), Slots: slots,
+			Backoff: httpx.Backoff{Random: outside.Random}, Transport: transport, Now: outside.Clock,
+			Observer: observe(a.Log.With(telemetry.Property(p.Name))),
+		})
+		if err != nil {
+			return fmt.Errorf("property %s: %w", p.Name, err)
+		}
+		a.Sources = append(a.Sources, client)
+	}
+	a.closers = append(a.closers, func() error { transport.CloseIdleConnections(); return nil })
+	return nil
+}
+
+func (a *App) buildSink(outside Outside) error {
+	cfg := a.Config.V4
+	sink, err := v4.New(v4.Config{
+		Address: cfg.Address,
+		Auth: v4.Auth{
+			Token: cfg.Auth.Token, LoginAddress: cfg.Auth.LoginAddress, ClientID: cfg.Auth.ClientID,
+			Username: cfg.Auth.Username, Password: cfg.Auth.Password, ClientSecret: cfg.Auth.ClientSecret,
+		},
+		Timeout: cfg.Timeout, Limiter: httpx.NewLimiter(cfg.RateLimit.Requests, cfg.RateLimit.Per),
+		CaptureField: cfg.CaptureField, CaptureEmptyReply: string(cfg.CaptureEmptyReply),
+		AlreadyCapturedCodes: cfg.AlreadyCapturedCodes, Transport: outside.Transport,
+		Observer: observe(a.Log), Now: outside.Clock, Random: outside.Random,
+	})
+	if err != nil {
+		return err
+	}
+	a.Sink = sink
+	a.closers = append(a.closers, func() error { sink.Close(); return nil })
+	return nil
+}
+
+// Open builds the whole program on its state file, creating it when absent.
+func Open(cfg *config.Config, outside Outside) (*App, error) {
+	ledger, err := OpenLedger(cfg, state.ReadWrite, outside)
+	if err != nil {
+		return nil, err
+	}
+	return build(cfg, outside, ledger, ledger.Close, nil)
+}
+
+// OpenPreview builds the whole program on a ledger that forgets, over the state
+// file as it is: an absent one stays absent. Its engine is for Preview.
+func OpenPreview(cfg *config.Config, outside Outside) (*App, error) {
+	quiet := zap.NewNop()
+	ledger, err := OpenLedger(cfg, state.ReadOnly, outside)
+	if errors.Is(err, fs.ErrNotExist) {
+		return build(cfg, outside, memory.New(plan.File{New: true}), func() error { return nil }, quiet)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return build(cfg, outside, memory.Overlay(ledger), ledger.Close, quiet)
+}
+
+// OpenLedger opens the state file alone.
+func OpenLedger(cfg *config.Config, mode state.Mode, outside Outside) (*state.Ledger, error) {
+	return state.Open(state.Options{
+		Path: cfg.State.Path, Mode: mode, Now: outside.withDefaults().Clock, Binding: Binding(cfg),
+	})
+}
+
+// Binding is what a state file made for this configuration is bound to.
+func Binding(cfg *config.Config) state.Binding {
+	return state.Binding{ConnectorAddress: cfg.Connector.Address, SinkAddress: cfg.V4.Address}
+}
+
+func build(
+	cfg *config.Config, outside Outside, ledger engine.Ledger, closeLedger func() error, log *zap.Logger,
+) (*App, error) {
+	a, err := Clients(cfg, outside)
+	if err != nil {
+		return nil, errors.Join(err, closeLedger())
+	}
+	a.closers = append([]func() error{closeLedger}, a.closers...)
+	if log == nil {
+		log = a.Log
+	}
+	outside = outside.withDefaults()
+	a.Engine, err = engine.New(engine.Options{
+		Ledger: ledger, Sinks: []engine.SinkOptions{a.sinkOptions()}, Properties: a.properties(),
+		MirrorFirstRun: cfg.Mirror.FirstRun == config.FirstRunMirror,
+		NewCustomers:   plan.ChargedHistory(cfg.Mirror.NewCustomers),
+		MaxActions:     cfg.Mirror.MaxActionsPerCycle,
+		RetryCaptures:  cfg.Mirror.UnknownCapture == config.UnknownCaptureRetry,
+		Pollers:        cfg.Connector.Concurrency,
+		Log:            log, Clock: outside.Clock, Random: outside.Random, NewCycleID: outside.NewID,
+	})
+	if err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
+	return a, nil
+}
+
+func (a *App) sinkOptions() engine.SinkOptions {
+	cfg := a.Config.V4
+	return engine.SinkOptions{
+		Name: SinkName, Sink: a.Sink, Timeout: cfg.Timeout, Settle: cfg.Settle, Concurrency: cfg.Concurrency,
+		Tokens: engine.Tokens(cfg.TransactionToken), CreatedByUserID: cfg.CreatedByUserID,
+	}
+}
+
+// Close closes everything, the last built first.
+func (a *App) Close() error {
+	var problems []error
+	for i := len(a.closers) - 1; i >= 0; i-- {
+		problems = append(problems, a.closers[i]())
+	}
+	a.closers = nil
+	return errors.Join(problems...)
+}
+
+// observe tells in the log what an HTTP exchange means for operators: being
+// throttled, always; everything else at debug level.
+func observe(log *zap.Logger) httpx.Observer {
+	return func(e httpx.Event) {
+		fields := []zap.Field{
+			zap.String("api", e.API), zap.String("operation", e.Operation), telemetry.Status(e.Status),
+			telemetry.Attempt(e.Attempt), telemetry.Duration(e.Duration),
+			telemetry.RequestID(e.RequestID), telemetry.TrackingID(e.TrackingID), telemetry.Err(e.Err),
+		}
+		if e.Throttled && e.API == connector.API {
+			log.Warn("the PMS asked for patience", append(fields,
+				telemetry.Event(telemetry.SourceThrottled), zap.Int64("wait_ms", e.Wait.Milliseconds()))...)
+			return
+		}
+		log.Debug("request", append(fields, telemetry.Event("request"))...)
+	}
+}

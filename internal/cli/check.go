@@ -1,0 +1,139 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/preauth-sync/preauth-sync/internal/app"
+	"github.com/preauth-sync/preauth-sync/internal/config"
+	"github.com/preauth-sync/preauth-sync/state"
+)
+
+func newCheck(e *env) *cobra.Command {
+	var offline bool
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Check configuration, credentials, reach, state file and clock, one line each",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := e.load()
+			if err != nil {
+				return err
+			}
+			c := &checker{out: e.Stdout, cfg: cfg}
+			c.ok("configuration", "%s, cycles %s", plural(len(cfg.Properties), "property", "properties"), nextIn(cfg))
+			c.customers()
+			c.state()
+			if !offline {
+				c.network(cmd.Context())
+			}
+			return c.verdict
+		},
+	}
+	cmd.Flags().BoolVar(&offline, "offline", false, "leave the network alone")
+	return cmd
+}
+
+func nextIn(cfg *config.Config) string {
+	return "begin next at " + cfg.Schedule.Next(time.Now()).UTC().Format(time.RFC3339)
+}
+
+// checker prints a line for each thing checked and remembers the failures.
+type checker struct {
+	out     io.Writer
+	cfg     *config.Config
+	verdict error
+}
+
+func (c *checker) ok(what, format string, args ...any) {
+	fmt.Fprintf(c.out, "ok    %-14s %s\n", what, fmt.Sprintf(format, args...))
+}
+
+func (c *checker) fail(what string, err error) {
+	fmt.Fprintf(c.out, "FAIL  %-14s %s\n", what, err)
+	// The line says it all; the verdict carries only what the exit code needs.
+	c.verdict = &verdict{code: max(exitFailed, exitCode(context.Background(), errors.Join(c.verdict, err)))}
+}
+
+func (c *checker) customers() {
+	for _, p := range c.cfg.Properties {
+		list, err := app.Customers(p.Customers)
+		switch {
+		case err != nil:
+			c.fail("customers", fmt.Errorf("%s: %w", p.Name, err))
+		case len(list.Invalid) > 0:
+			first := list.Invalid[0]
+			c.fail("customers", fmt.Errorf("%s: %s not a UUID, the first %q (%s); the others go on",
+				p.Name, plural(len(list.Invalid), "entry", "entries"), first.Spelled, first.Where))
+		default:
+			c.ok("customers", "%s: %d listed", p.Name, len(list.IDs))
+		}
+	}
+}
+
+func (c *checker) state() {
+	ledger, err := app.OpenLedger(c.cfg, state.ReadOnly, app.Outside{})
+	if errors.Is(err, fs.ErrNotExist) {
+		c.ok("state", "%s is not there yet; the first run creates it", c.cfg.State.Path)
+		return
+	}
+	if err != nil {
+		c.fail("state", err)
+		return
+	}
+	defer ledger.Close()
+	file := ledger.File()
+	if file.Older != "" {
+		c.ok("state", "%s, older than the world: %s", c.cfg.State.Path, file.Older)
+		return
+	}
+	c.ok("state", "%s, generation %d", c.cfg.State.Path, file.Generation)
+}
+
+func (c *checker) network(ctx context.Context) {
+	a, err := app.Clients(c.cfg, app.Outside{})
+	if err != nil {
+		c.fail("clients", err)
+		return
+	}
+	defer a.Close() //nolint:errcheck // nothing was written
+	for i, p := range c.cfg.Properties {
+		began := time.Now()
+		reply, err := a.Sources[i].Configuration(ctx)
+		if err != nil {
+			c.fail("connector", fmt.Errorf("%s: %w", p.Name, err))
+			continue
+		}
+		c.ok("connector", "%s: enterprise %s (%s), %d ms", p.Name, reply.EnterpriseID, reply.EnterpriseName,
+			time.Since(began).Milliseconds())
+		c.clock("the PMS", reply.Now)
+	}
+	began := time.Now()
+	at, err := a.Sink.Reach(ctx)
+	if err != nil {
+		c.fail("v4", err)
+		return
+	}
+	c.ok("v4", "%s, logged in and searched, %d ms", c.cfg.V4.Address, time.Since(began).Milliseconds())
+	c.clock("v4", at)
+}
+
+// clock compares the clocks. Nothing here depends on the wall clock but what
+// people read, so a difference is told and is no failure.
+func (c *checker) clock(who string, theirs time.Time) {
+	if theirs.IsZero() {
+		return
+	}
+	apart := time.Since(theirs).Round(time.Second)
+	if apart.Abs() > time.Minute {
+		fmt.Fprintf(c.out, "warn  %-14s %s apart from %s: times in logs and journal will mislead\n", "clock", apart, who)
+		return
+	}
+	c.ok("clock", "%s apart from %s", apart, who)
+}

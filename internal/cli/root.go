@@ -1,0 +1,81 @@
+// Package cli is the command line: one file a command. Commands write results
+// to stdout and return errors; Main says the error and gives the exit code.
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/preauth-sync/preauth-sync/internal/config"
+)
+
+// Process is what the command line gets from its process.
+type Process struct {
+	// Args are without the program's name.
+	Args           []string
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	LookupEnv      func(string) (string, bool)
+}
+
+// defaultConfig is read when neither -c nor $PREAUTH_SYNC_CONFIG names a file.
+const defaultConfig = "/etc/preauth-sync/config.yaml"
+
+// Main runs one command and gives the process's exit code. Cancelling ctx
+// interrupts it; what has been sent to the sink is still waited for.
+func Main(ctx context.Context, p Process) int {
+	root := newRoot(&p)
+	root.SetArgs(p.Args)
+	err := root.ExecuteContext(ctx)
+	code := exitCode(ctx, err)
+	if said := message(err); said != "" {
+		fmt.Fprintln(p.Stderr, "preauth-sync: "+said)
+	}
+	return code
+}
+
+// env is what every command gets.
+type env struct {
+	*Process
+	configPath string
+}
+
+func newRoot(p *Process) *cobra.Command {
+	e := &env{Process: p}
+	root := &cobra.Command{
+		Use:   "preauth-sync",
+		Short: "Mirror card preauthorizations from a hotel PMS into a billing platform",
+		Long: "preauth-sync mirrors every card preauthorization of a hotel's PMS (the Connector API) into a billing\n" +
+			"platform (the v4 PaymentPreAuthorize API), and captures it there once the PMS has charged it:\n" +
+			"at most one create and one capture each, none silently dropped, and what cannot be decided is parked.\n\n" +
+			"Try `preauth-sync demo`: it needs no configuration.",
+		SilenceErrors: true, SilenceUsage: true,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+	}
+	root.SetIn(p.Stdin)
+	root.SetOut(p.Stdout)
+	root.SetErr(p.Stderr)
+	root.PersistentFlags().StringVarP(&e.configPath, "config", "c", "",
+		"configuration `FILE` (default $PREAUTH_SYNC_CONFIG, then "+defaultConfig+")")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return err })
+	root.AddCommand(
+		newRun(e), newPlan(e), newCheck(e), newStatus(e), newSimulate(e), newDemo(e), newVersion(e), newCompletion(),
+	)
+	return root
+}
+
+// load reads the configuration that the flags and the environment name.
+func (e *env) load() (*config.Config, error) {
+	path := e.configPath
+	if path == "" {
+		path, _ = e.LookupEnv("PREAUTH_SYNC_CONFIG")
+	}
+	if path == "" {
+		path = defaultConfig
+	}
+	credentials, _ := e.LookupEnv("CREDENTIALS_DIRECTORY")
+	return config.Load(path, config.Options{LookupEnv: e.LookupEnv, CredentialsDir: credentials})
+}

@@ -1,0 +1,96 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/preauth-sync/preauth-sync/internal/simulator"
+)
+
+type simulateFlags struct {
+	listen                 string
+	customers, perCustomer int
+	charged                float64
+	seed                   uint64
+	chaos                  float64
+	timeout, settle        time.Duration
+	dir                    string
+}
+
+func newSimulate(e *env) *cobra.Command {
+	var f simulateFlags
+	cmd := &cobra.Command{
+		Use:   "simulate",
+		Short: "Serve both APIs on loopback, with faults on request",
+		Long: "simulate serves a PMS and a billing platform on a loopback address, writes a configuration for them into a\n" +
+			"folder, and prints it. Faults, states and what really took effect are under /simulator/, such as\n" +
+			"`curl ADDRESS/simulator/account`. It ends on a signal.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return simulate(cmd.Context(), e, f) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.listen, "listen", "127.0.0.1:0", "loopback `ADDRESS` to serve on")
+	flags.IntVar(&f.customers, "customers", 20, "how many customers")
+	flags.IntVar(&f.perCustomer, "per-customer", 2, "preauthorizations of each")
+	flags.Float64Var(&f.charged, "charged", 0.2, "fraction of them that is already charged")
+	flags.Uint64Var(&f.seed, "seed", 1, "seed of ids, amounts and faults")
+	flags.Float64Var(&f.chaos, "chaos", 0, "fraction of requests that meet a random fault")
+	flags.DurationVar(&f.timeout, "timeout", 2*time.Second, "v4.timeout of the printed configuration")
+	flags.DurationVar(&f.settle, "settle", 2*time.Second, "v4.settle of the printed configuration")
+	flags.StringVar(&f.dir, "dir", "", "`FOLDER` for the configuration and its state file (default: a new one, removed at the end)")
+	return cmd
+}
+
+func simulate(ctx context.Context, e *env, f simulateFlags) error {
+	if f.dir == "" {
+		dir, err := os.MkdirTemp("", "preauth-sync-simulate-")
+		if err != nil {
+			return err
+		}
+		defer func() { _ = os.RemoveAll(dir) }() // a temporary folder; nothing to be done about it
+		f.dir = dir
+	}
+	world := simulator.New(simulator.Options{Seed: f.seed})
+	defer world.Close()
+	_, err := world.Populate(simulator.PopulateOptions{
+		Customers: f.customers, PerCustomer: f.perCustomer, Charged: f.charged,
+	})
+	if err != nil {
+		return err
+	}
+	server, err := simulator.Listen(f.listen, world)
+	if err != nil {
+		return err
+	}
+	defer server.Close() //nolint:errcheck // the process ends
+	path, text, err := writeSimulated(world, server.URL(), f.dir, simulator.ConfigOptions{Timeout: f.timeout, Settle: f.settle})
+	if err != nil {
+		return err
+	}
+	if f.chaos > 0 {
+		defer world.Chaos(simulator.ChaosOptions{Rate: f.chaos, Seed: f.seed, MaxDelay: f.settle})()
+	}
+	fmt.Fprintf(e.Stdout, "%s\n# serving %s\n# configuration written to %s\n# try: preauth-sync -c %s run --once\n",
+		text, server.URL(), path, path)
+	<-ctx.Done()
+	return nil
+}
+
+// writeSimulated writes a ready configuration for a served world into a folder.
+func writeSimulated(
+	world *simulator.World, url, dir string, options simulator.ConfigOptions,
+) (path, text string, err error) {
+	options.Address, options.CustomersDir = url, dir
+	options.StatePath = filepath.Join(dir, "state.db")
+	if err := world.WriteCustomers(dir); err != nil {
+		return "", "", err
+	}
+	text = world.ConfigYAML(options)
+	path = filepath.Join(dir, "config.yaml")
+	return path, text, os.WriteFile(path, []byte(text), 0o600)
+}

@@ -1,0 +1,196 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"regexp"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/preauth-sync/preauth-sync/preauth"
+)
+
+func loopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.IsLoopback()
+}
+
+func notEmpty(value string) error {
+	if strings.TrimSpace(value) == "" {
+		return errors.New("must not be empty")
+	}
+	return nil
+}
+
+// plain refuses what cannot be a JSON key or a header's value without surprises.
+func plain(value string) error {
+	if err := notEmpty(value); err != nil {
+		return err
+	}
+	if !utf8.ValidString(value) || strings.ContainsFunc(value, unicode.IsControl) {
+		return errors.New("must not contain line breaks or other control characters")
+	}
+	return nil
+}
+
+// bearer refuses what no HTTP header can carry; an empty token is no token.
+func bearer(value string) error {
+	if value == "" {
+		return nil
+	}
+	for _, c := range []byte(value) {
+		if c <= ' ' || c > '~' {
+			return errors.New("must consist of printable ASCII without spaces or line breaks, since it travels in an HTTP header")
+		}
+	}
+	return nil
+}
+
+var nameForm = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
+
+func propertyName(value string) error {
+	if !nameForm.MatchString(value) {
+		return errors.New("must consist of letters, digits, dots, dashes and underscores: it becomes a metric's label")
+	}
+	return nil
+}
+
+func currency(value string) error {
+	if _, known := preauth.MinorUnits(value); !known {
+		return errors.New("must be a currency's ISO 4217 code in upper case, such as EUR")
+	}
+	return nil
+}
+
+func timezone(dst **time.Location) field {
+	return field{key: "timezone", takes: "a time zone", def: "UTC", doc: "IANA name of the zone the schedule is read in", scalar: &scalar{
+		texts: true,
+		set: func(value string) error {
+			location, err := time.LoadLocation(value)
+			if value == "" || err != nil {
+				return errors.New("must be the IANA name of a time zone, such as UTC or Europe/Prague")
+			}
+			*dst = location
+			return nil
+		},
+		show: func() string { return (*dst).String() },
+	}}
+}
+
+func schedule(dst *Schedule) field {
+	return field{key: "schedule", takes: "a schedule", def: "*/5 * * * *", doc: "when cycles begin: a cron expression or @every 30s", scalar: &scalar{
+		texts: true,
+		set: func(value string) error {
+			parsed, err := parseSchedule(value)
+			if err == nil {
+				*dst = parsed
+			}
+			return err
+		},
+		show: func() string { return dst.Expression },
+	}}
+}
+
+func defaultMethod(dst *DefaultMethod) field {
+	return field{
+		key: "default", takes: "none, autopay or a paymentMethodId", def: "none",
+		doc: "for a card that nothing else names; autopay leaves the choice to v4",
+		scalar: &scalar{
+			texts: true, numbers: true,
+			set: func(value string) error {
+				switch value {
+				case "none":
+					*dst = DefaultMethod{}
+				case "autopay":
+					*dst = DefaultMethod{Autopay: true}
+				default:
+					id, err := methodID(value)
+					if err != nil {
+						return errors.New("must be none, autopay or a paymentMethodId, which is a whole number above zero")
+					}
+					*dst = DefaultMethod{ID: id}
+				}
+				return nil
+			},
+			show: func() string { return dst.String() },
+		},
+	}
+}
+
+func methodID(value string) (int64, error) {
+	id, err := parseWhole(value)
+	if err != nil || id < 1 {
+		return 0, errors.New("must be a paymentMethodId, which is a whole number above zero")
+	}
+	return id, nil
+}
+
+// whole checks what no single key can tell: how to log in, and that the
+// properties are distinct and have customers.
+func (l *loader) whole(c *Config) {
+	l.auth(c.V4.Auth)
+	if len(c.Properties) == 0 && !l.failed("properties") {
+		l.report("properties", "at least one property is required")
+	}
+	names, tokens := map[string]string{}, map[string]string{}
+	for i, p := range c.Properties {
+		at := fmt.Sprintf("properties[%d]", i)
+		if first, twice := names[p.Name]; twice && p.Name != "" {
+			l.report(at+".name", "is the name of "+first+" too: names must be distinct")
+		} else {
+			names[p.Name] = at
+		}
+		token := p.AccessToken.Reveal()
+		if first, twice := tokens[token]; twice && token != "" {
+			l.report(at+".access_token", "is the access token of "+first+" too: a property mirrored twice would be charged twice")
+		} else {
+			tokens[token] = at
+		}
+		if c := p.Customers; len(c.IDs) == 0 && c.File == "" && c.Discover == (Discover{}) && !l.failed(at+".customers") {
+			l.report(at+".customers", "names no customers: give ids or a file")
+		}
+	}
+}
+
+// auth checks that there is exactly one way to be let in. A key whose value was
+// refused counts as given, so that one mistake is not told twice.
+func (l *loader) auth(a Auth) {
+	const at = "v4.auth"
+	if l.broken(at) {
+		return
+	}
+	given := func(key, value string) bool { return value != "" || l.broken(at+"."+key) }
+	token := given("token", a.Token.Reveal())
+	address := given("login_address", a.LoginAddress)
+	username, password := given("username", a.Username), given("password", a.Password.Reveal())
+	client := given("client_secret", a.ClientSecret.Reveal())
+	login := address || username || password || client
+	switch {
+	case token && login:
+		l.report(at, "has both a token and a login: give token alone, or login_address with its credentials")
+	case token:
+		return
+	case !login:
+		l.report(at, "is required: give token, or login_address with username and password or with client_id and client_secret")
+		return
+	case (username || password) && client:
+		l.report(at, "has both a password and a client_secret: give username and password, or client_id and client_secret")
+	case !username && !password && !client:
+		l.report(at, "has a login_address but no credentials: give username and password, or client_id and client_secret")
+	case password && !username:
+		l.report(at+".username", "is required with password")
+	case username && !password:
+		l.report(at+".password", "is required with username")
+	case client && !given("client_id", a.ClientID):
+		l.report(at+".client_id", "is required with client_secret")
+	}
+	if login && !address && !token {
+		l.report(at+".login_address", "is required for a login")
+	}
+}

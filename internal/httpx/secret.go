@@ -1,0 +1,135 @@
+package httpx
+
+import (
+	"crypto/subtle"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/url"
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// Redacted is what stands in every output where a secret would have stood.
+const Redacted = "[redacted]"
+
+// Secret is a token or a password. Only Reveal gives its text: every way of
+// formatting or encoding one gives Redacted, or nothing when it is empty. The
+// zero value is the empty secret.
+type Secret struct {
+	// A pointer, because fmt prints unexported fields of a surrounding struct by
+	// reflection, past all methods: of a pointer it prints the address.
+	text *string
+}
+
+// NewSecret wraps a text.
+func NewSecret(text string) Secret {
+	if text == "" {
+		return Secret{}
+	}
+	return Secret{text: &text}
+}
+
+// Reveal gives the text itself. It is for building requests, nothing else.
+func (s Secret) Reveal() string {
+	if s.text == nil {
+		return ""
+	}
+	return *s.text
+}
+
+// Empty tells whether there is no text.
+func (s Secret) Empty() bool { return s.text == nil }
+
+// Equal compares two secrets in constant time for a given length.
+func (s Secret) Equal(o Secret) bool {
+	return subtle.ConstantTimeCompare([]byte(s.Reveal()), []byte(o.Reveal())) == 1
+}
+
+// String gives Redacted, or "" for the empty secret.
+func (s Secret) String() string {
+	if s.Empty() {
+		return ""
+	}
+	return Redacted
+}
+
+// GoString gives what String gives, for %#v.
+func (s Secret) GoString() string { return s.String() }
+
+// Format gives what String gives, whatever the verb and its flags.
+func (s Secret) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, s.String()) // fmt offers no way to hand the error on
+}
+
+// MarshalText gives what String gives. It never fails.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// MarshalJSON gives what String gives, as a JSON string.
+func (s Secret) MarshalJSON() ([]byte, error) { return json.Marshal(s.String()) }
+
+// MarshalYAML gives what String gives. It never fails.
+func (s Secret) MarshalYAML() (any, error) { return s.String(), nil }
+
+// Redact replaces every occurrence of the secrets in a text, also in the
+// spellings they get inside JSON, Go quotes and form values, and in either
+// letter case. It is for texts that a server wrote: some echo what they were sent.
+func Redact(text string, secrets ...Secret) string {
+	for _, secret := range secrets {
+		if secret.Empty() {
+			continue
+		}
+		for _, spelling := range spellings(secret.Reveal()) {
+			text = strings.ReplaceAll(text, spelling, Redacted)
+		}
+	}
+	return text
+}
+
+// spellings lists the forms a secret may take in a text, the plain one first.
+func spellings(plain string) []string {
+	forms := []string{plain, strings.ToLower(plain), strings.ToUpper(plain)}
+	if quoted, err := json.Marshal(plain); err == nil {
+		forms = append(forms, strings.Trim(string(quoted), `"`))
+	}
+	forms = append(forms, strings.Trim(strconv.Quote(plain), `"`), url.QueryEscape(plain))
+	return forms
+}
+
+// OneLine makes a text from outside fit for one line of a log: printable runes
+// only, and at most so many bytes of them, with a mark where it was cut.
+func OneLine(text string, most int) string {
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return -1
+	}, strings.ToValidUTF8(text, ""))
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "") + "…"
+	}
+	return text
+}
+
+// redactedError hides secrets in an error's text and keeps its chain.
+type redactedError struct {
+	err     error
+	secrets []Secret
+}
+
+// Error gives the wrapped error's text without the secrets.
+func (e *redactedError) Error() string { return Redact(e.err.Error(), e.secrets...) }
+
+// Unwrap gives the original, so that errors.Is and errors.As go on working.
+func (e *redactedError) Unwrap() error { return e.err }
+
+// RedactError gives an error whose text has every occurrence of the secrets
+// replaced; nil stays nil. net/http quotes malformed replies in its errors, and
+// a malformed reply may be an echo of the request.
+func RedactError(err error, secrets ...Secret) error {
+	if err == nil || Redact(err.Error(), secrets...) == err.Error() {
+		return err
+	}
+	return &redactedError{err: err, secrets: secrets}
+}

@@ -1,0 +1,136 @@
+package simulator_test
+
+import (
+	"net/http"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/preauth-sync/preauth-sync/internal/simulator"
+)
+
+func TestAdministrationAddsAndChangesPreauthorizations(t *testing.T) {
+	b := overTCP(t)
+	var added simulator.Preauthorization
+	b.ask(http.MethodPost, "preauthorizations", `{"customer_id":"`+customer+`","amount":"22.50","state":"Chargeable"}`, &added)
+	if got := b.poll(customer).body; added.ID == "" || !strings.Contains(got, `"GrossValue":22.50,`) {
+		t.Fatalf("%+v, then %s", added, got)
+	}
+	var changed simulator.Preauthorization
+	b.ask(http.MethodPost, "preauthorizations", `{"id":"`+added.ID+`","state":"Charged","active":false}`, &changed)
+	want := added
+	want.State, want.Inactive = simulator.Charged, true
+	if !reflect.DeepEqual(want, changed) {
+		t.Errorf("want %+v, got %+v", want, changed)
+	}
+	var all []simulator.Preauthorization
+	b.ask(http.MethodGet, "preauthorizations?customer_id="+customer, "", &all)
+	if len(all) != 1 || all[0].ID != added.ID {
+		t.Errorf("%+v", all)
+	}
+	b.ask(http.MethodDelete, "preauthorizations?id="+added.ID, "", nil)
+	if got := b.ask(http.MethodGet, "preauthorizations?id="+added.ID, "", nil); got.status != http.StatusNotFound {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestAdministrationOfFaults(t *testing.T) {
+	b := overTCP(t)
+	b.ask(http.MethodPost, "faults", `{"api":"v4","operation":"create","kind":"reset_after","times":1,"delay":"1ms"}`, nil)
+	if got := b.create("aa"); got.err == nil || len(b.world.Effects()) != 1 {
+		t.Errorf("%+v, %d effects", got, len(b.world.Effects()))
+	}
+	b.ask(http.MethodPost, "faults", `{"kind":"status","status":418,"header":{"X-Y":"z"},"body":"tea"}`, nil)
+	if got := b.create("bb"); got.status != 418 || got.header.Get("X-Y") != "z" || got.body != "tea" {
+		t.Errorf("%+v", got)
+	}
+	b.ask(http.MethodDelete, "faults", "", nil)
+	b.ask(http.MethodPost, "chaos", `{"rate":1,"kinds":["reset"],"operations":["capture"]}`, nil)
+	if got := b.create("cc"); got.status != http.StatusOK {
+		t.Errorf("%+v", got)
+	}
+	if got := b.capture("1"); got.err == nil {
+		t.Errorf("%+v", got)
+	}
+	b.ask(http.MethodPost, "chaos", `{"rate":0}`, nil)
+	var account simulator.Account
+	b.ask(http.MethodGet, "account", "", &account)
+	if account.Creates != 2 || account.Violations == nil {
+		t.Errorf("%+v", account)
+	}
+	var effects []simulator.Effect
+	b.ask(http.MethodGet, "effects", "", &effects)
+	if len(effects) != 2 || effects[1].Token != "cc" || !effects[1].Amount.Equal(dec("22.5")) {
+		t.Errorf("%+v", effects)
+	}
+	var holds []simulator.Hold
+	b.ask(http.MethodGet, "holds", "", &holds)
+	var requests []simulator.Request
+	b.ask(http.MethodGet, "requests", "", &requests)
+	if len(holds) != 2 || len(requests) != 4 || requests[1].Status != 418 || requests[0].Fault != simulator.KindReset {
+		t.Errorf("%+v, %+v", holds, requests)
+	}
+}
+
+func TestAdministrationOfSettings(t *testing.T) {
+	b := overTCP(t)
+	b.ask(http.MethodPost, "options", `{"token_policy":"late","token_delay":"5s","rate_limit":7}`, nil)
+	want := simulator.DefaultSettings()
+	want.TokenPolicy, want.TokenDelay, want.RateLimit = simulator.TokenLate, 5e9, 7
+	if got := b.world.Settings(); got != want {
+		t.Errorf("want %+v, got %+v", want, got)
+	}
+
+	// Every setting has to survive the way through the wire's form.
+	every := simulator.DefaultSettings()
+	v := reflect.ValueOf(&every).Elem()
+	for _, f := range v.Fields() {
+		switch f.Kind() {
+		case reflect.Bool:
+			f.SetBool(true)
+		case reflect.Int, reflect.Int64:
+			f.SetInt(401)
+		default:
+		}
+	}
+	every.TokenPolicy, every.CreateReply, every.CaptureReply, every.CaptureField = "overwrite", "instance", "empty", "id"
+	b.configure(func(s *simulator.Settings) { *s = every })
+	b.ask(http.MethodPost, "options", `{}`, nil)
+	if got := b.world.Settings(); got != every {
+		t.Errorf("want %+v, got %+v", every, got)
+	}
+}
+
+func TestAdministrationRefuses(t *testing.T) {
+	b := overTCP(t)
+	cases := []struct {
+		name, method, path, body string
+		status                   int
+	}{
+		{"an unknown address", "GET", "nothing", "", 404},
+		{"another method", "PUT", "account", "", 404},
+		{"an unknown member", "POST", "faults", `{"kind":"reset","when":"now"}`, 400},
+		{"an unknown kind", "POST", "faults", `{"kind":"explode"}`, 400},
+		{"a delay without unit", "POST", "faults", `{"kind":"delay","delay":"5"}`, 400},
+		{"an unknown policy", "POST", "options", `{"token_policy":"lose"}`, 400},
+		{"an unknown reply", "POST", "options", `{"capture_reply":"none"}`, 400},
+		{"a rate of 2", "POST", "chaos", `{"rate":2}`, 400},
+		{"chaos of an unknown kind", "POST", "chaos", `{"rate":1,"kinds":["explode"]}`, 400},
+		{"an id that is no UUID", "POST", "preauthorizations", `{"id":"x"}`, 400},
+		{"another enterprise", "POST", "preauthorizations", `{"enterprise":"x"}`, 400},
+		{"a removal of nothing", "DELETE", "preauthorizations?id=" + idA, "", 400},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			var reply struct{ Error string }
+			got := b.ask(c.method, c.path, c.body, nil)
+			decode(t, got.body, &reply)
+			if got.status != c.status || reply.Error == "" {
+				t.Errorf("want %d, got %+v", c.status, got)
+			}
+		})
+	}
+	if got := b.world.Settings(); got != simulator.DefaultSettings() {
+		t.Errorf("a refused change was made: %+v", got)
+	}
+}

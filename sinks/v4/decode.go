@@ -1,0 +1,193 @@
+package v4
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/shopspring/decimal"
+
+	"github.com/preauth-sync/preauth-sync/preauth"
+)
+
+// object is a JSON object, split but not decoded further. Its keys are in lower
+// case: a server that spells "errors" as "Errors" must not be misread.
+type object map[string]json.RawMessage
+
+var errNoObject = errors.New("the reply is not one complete JSON object")
+
+// parseObject splits an object. Keys that appear twice, in whatever letter case,
+// are an error: which of the two counts is anyone's guess. Texts of the reply
+// stay out of its errors.
+func parseObject(raw []byte) (object, error) {
+	if !json.Valid(raw) {
+		return nil, errNoObject
+	}
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	if start, err := decoder.Token(); err != nil || start != json.Delim('{') {
+		return nil, errNoObject
+	}
+	fields := object{}
+	for decoder.More() {
+		key, err := decoder.Token()
+		if err != nil {
+			return nil, errNoObject
+		}
+		name, _ := key.(string)
+		name = strings.ToLower(name)
+		if _, twice := fields[name]; twice {
+			return nil, errors.New("an object in the reply has the same key twice")
+		}
+		var value json.RawMessage
+		if err := decoder.Decode(&value); err != nil {
+			return nil, errNoObject
+		}
+		fields[name] = value
+	}
+	return fields, nil
+}
+
+// get gives a field's value; null counts as absent.
+func (o object) get(name string) (json.RawMessage, bool) {
+	value, ok := o[strings.ToLower(name)]
+	if !ok || string(value) == "null" {
+		return nil, false
+	}
+	return value, true
+}
+
+// array gives a field that must be an array.
+func (o object) array(name string) ([]json.RawMessage, error) {
+	raw, ok := o.get(name)
+	if !ok {
+		return nil, fmt.Errorf("the reply has no %s", name)
+	}
+	items := []json.RawMessage{}
+	if err := json.Unmarshal(raw, &items); err != nil {
+		return nil, fmt.Errorf("%s is not an array", name)
+	}
+	return items, nil
+}
+
+// object gives a field that must be an object.
+func (o object) object(name string) (object, error) {
+	raw, ok := o.get(name)
+	if !ok {
+		return nil, fmt.Errorf("the reply has no %s", name)
+	}
+	inner, err := parseObject(raw)
+	if err != nil {
+		return nil, fmt.Errorf("%s is not a usable object", name)
+	}
+	return inner, nil
+}
+
+// integer gives a field that may be absent, and is a whole number in any JSON
+// spelling (1e2, 5.0) otherwise.
+func (o object) integer(name string) (int64, bool, error) {
+	raw, ok := o.get(name)
+	if !ok {
+		return 0, false, nil
+	}
+	n, err := parseInteger(string(raw))
+	if err != nil {
+		return 0, true, fmt.Errorf("%s %w", name, err)
+	}
+	return n, true, nil
+}
+
+var errNoInteger = errors.New("is not a whole number within 64 bits")
+
+func parseInteger(text string) (int64, error) {
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return n, nil
+	}
+	d, err := preauth.ParseAmount(text) // it bounds exponents and digits
+	if err != nil || !d.IsInteger() {
+		return 0, errNoInteger
+	}
+	whole := d.BigInt()
+	if !whole.IsInt64() {
+		return 0, errNoInteger
+	}
+	return whole.Int64(), nil
+}
+
+// amount gives a field that may be absent, and is a JSON number otherwise.
+func (o object) amount(name string) (decimal.Decimal, bool, error) {
+	raw, ok := o.get(name)
+	if !ok {
+		return decimal.Zero, false, nil
+	}
+	d, err := preauth.ParseAmount(string(raw))
+	if err != nil {
+		return decimal.Zero, true, fmt.Errorf("%s is not a usable number", name)
+	}
+	return d, true, nil
+}
+
+// text gives a field that may be absent, and is a string otherwise.
+func (o object) text(name string) (string, error) {
+	raw, ok := o.get(name)
+	if !ok {
+		return "", nil
+	}
+	var text string
+	if err := json.Unmarshal(raw, &text); err != nil {
+		return "", fmt.Errorf("%s is not a string", name)
+	}
+	return text, nil
+}
+
+// parseHold reads a PaymentPreAuthorize (seed) of which every field that is there
+// must be usable, and identity must be there.
+func parseHold(raw []byte) (preauth.Hold, error) {
+	item, err := parseObject(raw)
+	if err != nil {
+		return preauth.Hold{}, errors.New("an item is not a usable object")
+	}
+	hold := preauth.Hold{}
+	if hold.Identity, err = item.identity(); err != nil {
+		return preauth.Hold{}, err
+	}
+	if hold.Amount, _, err = item.amount("amount"); err != nil {
+		return preauth.Hold{}, err
+	}
+	if hold.PaymentMethodID, _, err = item.integer("paymentMethodId"); err != nil {
+		return preauth.Hold{}, err
+	}
+	if hold.CreatedByUserID, _, err = item.integer("createdByUserId"); err != nil {
+		return preauth.Hold{}, err
+	}
+	token, err := item.text("transactionToken")
+	if err != nil {
+		return preauth.Hold{}, err
+	}
+	hold.Token = normalizeToken(token)
+	return hold, nil
+}
+
+// identity gives the item's number, which must be there and above zero.
+func (o object) identity() (int64, error) {
+	identity, there, err := o.integer("identity")
+	switch {
+	case err != nil:
+		return 0, err
+	case !there:
+		return 0, errors.New("an item has no identity")
+	case identity <= 0:
+		return 0, errors.New("an identity is not above zero")
+	}
+	return identity, nil
+}
+
+// normalizeToken spells UUIDs in lower case, and leaves other tokens alone.
+func normalizeToken(token string) string {
+	if id, err := preauth.ParseID(token); err == nil {
+		return string(id)
+	}
+	return token
+}

@@ -1,0 +1,115 @@
+package v4
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"unicode"
+
+	"github.com/preauth-sync/preauth-sync/internal/httpx"
+	"github.com/preauth-sync/preauth-sync/preauth"
+)
+
+// Limits on what is kept of a server's own words.
+const (
+	maxErrors   = 20
+	maxMessage  = 500
+	maxTracking = 128
+)
+
+// hasErrors tells whether the reply claims errors of any form: everything but
+// an absent one, null and an empty array does.
+func (o object) hasErrors() bool {
+	raw, ok := o.get("errors")
+	if !ok {
+		return false
+	}
+	var list []json.RawMessage
+	return json.Unmarshal(raw, &list) != nil || len(list) > 0
+}
+
+var errNoErrors = errors.New("its errors are not in v4's form")
+
+// apiErrors gives v4's errors (vendor's docs: code, a number, and message; all that
+// apply are listed). An entry of any other form makes the whole list unusable:
+// it may not have been v4 that said no, but something in front of it.
+func (o object) apiErrors(secrets []httpx.Secret) ([]preauth.APIError, error) {
+	list, err := o.array("errors")
+	if err != nil || len(list) == 0 {
+		return nil, errNoErrors
+	}
+	found := make([]preauth.APIError, 0, len(list))
+	for _, raw := range list {
+		each, err := parseAPIError(raw, secrets)
+		if err != nil {
+			return nil, errNoErrors
+		}
+		found = append(found, each)
+	}
+	return found, nil
+}
+
+func parseAPIError(raw []byte, secrets []httpx.Secret) (preauth.APIError, error) {
+	entry, err := parseObject(raw)
+	if err != nil {
+		return preauth.APIError{}, err
+	}
+	number, ok := entry.get("code")
+	if !ok {
+		return preauth.APIError{}, errNoErrors
+	}
+	digits := string(number)
+	if strings.HasPrefix(digits, `"`) { // a string of digits, which the docs do not promise
+		if digits, err = entry.text("code"); err != nil {
+			return preauth.APIError{}, err
+		}
+	}
+	code, err := parseInteger(digits)
+	if err != nil {
+		return preauth.APIError{}, err
+	}
+	message, err := entry.text("message")
+	if err != nil {
+		return preauth.APIError{}, err
+	}
+	return preauth.APIError{Code: code, Message: tidy(message, maxMessage, secrets)}, nil
+}
+
+// few keeps what a journal line can hold.
+func few(errs []preauth.APIError) []preauth.APIError { return errs[:min(len(errs), maxErrors)] }
+
+// tidy makes a server's text fit for one line. Secrets go first: cutting could
+// leave half of one, which nobody would recognise.
+func tidy(text string, most int, secrets []httpx.Secret) string {
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) {
+			return ' '
+		}
+		return r
+	}, httpx.Redact(text, secrets...))
+	return httpx.OneLine(strings.TrimSpace(text), most)
+}
+
+// trackingID gives v4's name for the exchange, under which its request log has it
+// (seed: in the body). The headers are looked at for replies without a usable body (inferred).
+func trackingID(header http.Header, body object, secrets []httpx.Secret) string {
+	text, err := body.text("trackingId")
+	if err != nil || text == "" {
+		for _, name := range []string{"Trackingid", "Tracking-Id", "X-Tracking-Id"} {
+			if text = header.Get(name); text != "" {
+				break
+			}
+		}
+	}
+	return tidy(text, maxTracking, secrets)
+}
+
+// trackingIDOf is trackingID for a reply not looked at yet. The caller redacts.
+func trackingIDOf(header http.Header, body []byte) string {
+	fields, err := parseObject(body)
+	if err != nil {
+		fields = nil
+	}
+	return trackingID(header, fields, nil)
+}

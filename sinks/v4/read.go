@@ -1,0 +1,156 @@
+package v4
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"time"
+
+	"github.com/preauth-sync/preauth-sync/internal/httpx"
+	"github.com/preauth-sync/preauth-sync/preauth"
+)
+
+// readRequest is one read; parse is called with each reply that is a complete
+// object without errors, and its error makes the reply unusable.
+type readRequest struct {
+	operation, method, address string
+	header                     http.Header
+	body                       []byte
+	parse                      func(object) error
+}
+
+// read asks until there is a usable reply, with a fresh login when it was answered
+// 401. The error wraps a *preauth.SinkRefusal when the sink said no.
+func (c *Client) read(ctx context.Context, req readRequest) (http.Header, error) {
+	for try := 1; ; try++ {
+		login, err := c.session.ensure(ctx)
+		if err != nil {
+			return nil, err
+		}
+		answer, err := c.readOnce(ctx, req, login)
+		if err != nil {
+			return nil, err
+		}
+		if answer.Status != http.StatusUnauthorized {
+			return answer.Header, c.readRefusal(req.operation, answer, login)
+		}
+		c.session.reject(login)
+		c.session.forget()
+		if try > 1 || c.session.static() {
+			return nil, c.readRefusal(req.operation, answer, login)
+		}
+	}
+}
+
+func (c *Client) readOnce(ctx context.Context, req readRequest, login login) (*httpx.ReadReply, error) {
+	header := headers(login)
+	maps.Copy(header, req.header)
+	var refused *preauth.SinkRefusal
+	secrets := append(c.config.Auth.secrets(), login.token)
+	answer, err := c.reads.Do(ctx, httpx.ReadRequest{
+		Operation: req.operation, Method: req.method, URL: req.address,
+		Header: header, Body: req.body, Secrets: secrets,
+		Use: func(r io.Reader) error {
+			refused = nil
+			raw, err := io.ReadAll(r)
+			if err != nil {
+				return err
+			}
+			body, err := parseObject(raw)
+			if err != nil {
+				return err
+			}
+			if body.hasErrors() { // it was understood; asking again would change nothing
+				refused = refusalOf(req.operation, http.StatusOK, nil, body, secrets)
+				return nil
+			}
+			return req.parse(body)
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	if refused != nil {
+		return nil, refused
+	}
+	return answer, nil
+}
+
+// readRefusal turns a reply's status into an error, or nil for 2xx.
+func (c *Client) readRefusal(operation string, answer *httpx.ReadReply, login login) error {
+	switch {
+	case answer.Status >= 200 && answer.Status <= 299:
+		return nil
+	case temporary(answer.Status):
+		return fmt.Errorf("v4 %s: HTTP %d (tries: %d); the next cycle tries again",
+			operation, answer.Status, answer.Attempts)
+	}
+	body, err := parseObject(answer.Body)
+	if err != nil {
+		body = nil
+	}
+	return refusalOf(operation, answer.Status, answer.Header, body, append(c.config.Auth.secrets(), login.token))
+}
+
+func refusalOf(operation string, status int, header http.Header, body object, secrets []httpx.Secret) *preauth.SinkRefusal {
+	refusal := &preauth.SinkRefusal{
+		Operation: operation, Status: status, TrackingID: trackingID(header, body, secrets),
+	}
+	if errs, err := body.apiErrors(secrets); err == nil {
+		refusal.Errors = few(errs)
+	}
+	return refusal
+}
+
+// temporary tells which statuses may change by themselves.
+func temporary(status int) bool { return httpx.RetryStatus(status) }
+
+// Get gives one object by its identity (seed), and whether there is one: a 404
+// counts as "none" only when it carries v4's errors. Any other may come from
+// something in front of it, or from a wrong address.
+func (c *Client) Get(ctx context.Context, identity int64) (preauth.Hold, bool, error) {
+	var hold preauth.Hold
+	_, err := c.read(ctx, readRequest{
+		operation: opGet, method: http.MethodGet, address: c.objectAddress(identity),
+		parse: func(body object) error {
+			raw, ok := body.get("instance")
+			if !ok {
+				return errors.New("the reply has no instance")
+			}
+			var err error
+			if hold, err = parseHold(raw); err != nil {
+				return err
+			}
+			if hold.Identity != identity {
+				return fmt.Errorf("the reply shows identity %d and not the %d asked for", hold.Identity, identity)
+			}
+			return nil
+		},
+	})
+	if refusal, ok := errors.AsType[*preauth.SinkRefusal](err); ok && refusal.Status == http.StatusNotFound && len(refusal.Errors) > 0 {
+		return preauth.Hold{}, false, nil
+	}
+	if err != nil {
+		return preauth.Hold{}, false, err
+	}
+	return hold, true, nil
+}
+
+// Reach logs in and asks for one object, to show that the sink can be used. It
+// gives the time of the reply's Date header, which has whole seconds.
+func (c *Client) Reach(ctx context.Context) (time.Time, error) {
+	header, err := c.search(ctx, query{
+		Top: 1, Search: []condition{{Name: "identity", Operator: "gt", Value: 0}},
+	}, func([]preauth.Hold) error { return nil })
+	if err != nil {
+		return time.Time{}, err
+	}
+	date, err := http.ParseTime(header.Get("Date"))
+	if err != nil {
+		return time.Time{}, errors.New("v4 search: the reply has no usable Date header")
+	}
+	return date, nil
+}

@@ -1,0 +1,113 @@
+package v4
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/preauth-sync/preauth-sync/preauth"
+)
+
+const (
+	// tokenTop is far more than the one object that a token of ours should have.
+	tokenTop = 100
+	// walkTop is well below the 10000 that a Search allows (vendor's docs).
+	walkTop = 1000
+)
+
+// FindByToken gives every object whose transactionToken is the given one; UUIDs
+// match in any letter case. What the sink shows besides is dropped.
+//
+// No object and no error means that the sink has shown none: a reply that is
+// unusable in any part, or that shows only other objects, is an error. The latter
+// comes from a sink that does not look at the condition, and may have cut its
+// list before the object in question.
+func (c *Client) FindByToken(ctx context.Context, token string) ([]preauth.Hold, error) {
+	if token == "" {
+		return nil, errors.New("v4 search: an empty token finds nothing")
+	}
+	wanted := normalizeToken(token)
+	var found []preauth.Hold
+	others := 0
+	_, err := c.search(ctx, query{
+		Top: tokenTop, Search: []condition{{Name: "transactionToken", Operator: "eq", Value: token}},
+	}, func(holds []preauth.Hold) error {
+		found, others = nil, 0
+		for _, hold := range holds {
+			switch {
+			case hold.Token != wanted:
+				others++
+			case !slices.ContainsFunc(found, func(f preauth.Hold) bool { return same(f, hold) }):
+				found = append(found, hold)
+			}
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case len(found) == 0 && others > 0:
+		return nil, fmt.Errorf("v4 search: the sink was asked for one token and showed %d objects with others, "+
+			"so that it shows none with this one proves nothing", others)
+	}
+	return found, nil
+}
+
+func same(a, b preauth.Hold) bool {
+	amounts := a.Amount.Equal(b.Amount)
+	a.Amount = b.Amount
+	return amounts && a == b
+}
+
+// search sends one Search (seed: the reply is {trackingId, itemCount, items}) and
+// hands over all its items. An item that is not usable makes the reply unusable.
+func (c *Client) search(ctx context.Context, q query, use func([]preauth.Hold) error) (http.Header, error) {
+	body, err := searchBody(q)
+	if err != nil {
+		return nil, err
+	}
+	return c.read(ctx, readRequest{
+		operation: opSearch, method: http.MethodPost, address: c.base + "Search", body: body,
+		parse: func(reply object) error {
+			holds, err := searchHolds(reply)
+			if err != nil {
+				return err
+			}
+			return use(holds)
+		},
+	})
+}
+
+func searchHolds(reply object) ([]preauth.Hold, error) {
+	holds, err := parseHolds(reply)
+	if err != nil {
+		return nil, err
+	}
+	count, there, err := reply.integer("itemCount")
+	if err != nil {
+		return nil, err
+	}
+	if there && count != int64(len(holds)) {
+		return nil, fmt.Errorf("itemCount says %d and there are %d items", count, len(holds))
+	}
+	return holds, nil
+}
+
+// parseHolds reads the items, which must be there, all of them usable.
+func parseHolds(list object) ([]preauth.Hold, error) {
+	items, err := list.array("items")
+	if err != nil {
+		return nil, err
+	}
+	holds := make([]preauth.Hold, 0, len(items))
+	for _, raw := range items {
+		hold, err := parseHold(raw)
+		if err != nil {
+			return nil, err
+		}
+		holds = append(holds, hold)
+	}
+	return holds, nil
+}

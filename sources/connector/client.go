@@ -1,0 +1,177 @@
+// Package connector reads preauthorizations from the Connector API. Everything
+// it sends asks; nothing it sends changes anything there.
+package connector
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/preauth-sync/preauth-sync/internal/httpx"
+)
+
+// Config describes a Client. Zero values mean the defaults named at each field.
+type Config struct {
+	// Address is the platform's, such as https://api.mews.com. Required.
+	Address string
+	// Client is the name and version of this program, which every request carries
+	// (seed). Required.
+	Client string
+	// ClientToken names this program, AccessToken the property. Both are required,
+	// and travel in the body of every request (seed).
+	ClientToken, AccessToken httpx.Secret
+	// Timeout limits one try of a request; 0 means 60 seconds.
+	Timeout time.Duration
+	// Tries is the most that a request is sent when it meets 429, 5xx, network errors
+	// and unusable replies; 0 means 6. Backoff says how long to wait in between.
+	Tries   int
+	Backoff httpx.Backoff
+	// Limiter is the access token's; every try waits for it. Nil means no limit. The
+	// vendor allows 200 requests in 30 seconds for each access token (vendor's docs).
+	Limiter *httpx.Limiter
+	// Slots bounds how many requests are under way at once, in all the clients that
+	// share it; nil means no bound.
+	Slots chan struct{}
+	// Transport sends; nil means httpx.NewTransport with its defaults.
+	Transport http.RoundTripper
+	// Observer hears of every try. Its operations are "poll" and "configuration".
+	Observer httpx.Observer
+	// Now is the wall clock, for Retry-After dates; nil means time.Now.
+	Now func() time.Time
+	// MaxReplyBytes limits a reply; 0 means 256 MiB. A poll whose reply is larger is divided.
+	MaxReplyBytes int64
+}
+
+const defaultMaxReply = 256 << 20
+
+// API is the name that this client's events and errors carry.
+const API = "connector"
+
+// Client reads one property, which is to say with one access token. It is safe
+// for concurrent use.
+type Client struct {
+	reads    *httpx.ReadClient
+	base     string
+	envelope envelope
+	secrets  []httpx.Secret
+}
+
+// envelope is what every request's body carries. The vendor refuses unknown
+// properties (vendor's docs), so there is nothing else in it.
+type envelope struct {
+	client                   string
+	clientToken, accessToken httpx.Secret
+}
+
+// New checks a configuration, all of it, and builds a client. It sends nothing.
+func New(cfg Config) (*Client, error) {
+	base, err := baseOf(cfg.Address)
+	problems := []error{err}
+	if cfg.Client == "" {
+		problems = append(problems, errors.New("the Connector API needs a client name"))
+	}
+	if cfg.ClientToken.Empty() {
+		problems = append(problems, errors.New("the Connector API needs a client token"))
+	}
+	if cfg.AccessToken.Empty() {
+		problems = append(problems, errors.New("the Connector API needs an access token"))
+	}
+	if err := errors.Join(problems...); err != nil {
+		return nil, err
+	}
+	if cfg.MaxReplyBytes <= 0 {
+		cfg.MaxReplyBytes = defaultMaxReply
+	}
+	secrets := []httpx.Secret{cfg.ClientToken, cfg.AccessToken}
+	return &Client{
+		base:     base,
+		envelope: envelope{client: cfg.Client, clientToken: cfg.ClientToken, accessToken: cfg.AccessToken},
+		secrets:  secrets,
+		reads: httpx.NewReadClient(httpx.ReadConfig{
+			API: API, Transport: cfg.Transport, Timeout: cfg.Timeout, Tries: cfg.Tries, Backoff: cfg.Backoff,
+			Limiter: cfg.Limiter, Slots: cfg.Slots, MaxReplyBytes: cfg.MaxReplyBytes,
+			Secrets: secrets, Observer: cfg.Observer, Now: cfg.Now,
+		}),
+	}, nil
+}
+
+// CloseIdleConnections closes the transport's connections that nobody uses.
+func (c *Client) CloseIdleConnections() { c.reads.CloseIdleConnections() }
+
+// baseOf gives the address that resources are appended to. The API answers 404
+// to a double or trailing slash (vendor's docs).
+func baseOf(address string) (string, error) {
+	u, err := url.Parse(address)
+	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
+		return "", errors.New("the Connector API's address must look like https://api.example.com")
+	}
+	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return "", errors.New("the Connector API's address must have no user, query or fragment")
+	}
+	return strings.TrimRight(address, "/") + "/api/connector/v1/", nil
+}
+
+// body gives a request's JSON. Its customers are left out when there are none.
+func (e envelope) body(customers []string) ([]byte, error) {
+	text, err := json.Marshal(struct { //nolint:gosec // the API wants its tokens in the body
+		ClientToken string
+		AccessToken string
+		Client      string
+		CustomerIDs []string `json:"CustomerIds,omitempty"`
+	}{e.clientToken.Reveal(), e.accessToken.Reveal(), e.client, customers})
+	if err != nil {
+		return nil, fmt.Errorf("cannot build the request: %w", err)
+	}
+	return text, nil
+}
+
+// request is one call of the API.
+type request struct {
+	operation, resource string
+	customers           []string
+	// divisible is set when the same can be asked in smaller parts, which a 408
+	// then calls for.
+	divisible bool
+	use       func(body io.Reader) error
+}
+
+// call sends a request and judges the reply's status. An error is a *Error when
+// the API answered, and wraps httpx.ErrBodyTooLarge when it answered too much.
+func (c *Client) call(ctx context.Context, r request) (http.Header, error) {
+	body, err := c.envelope.body(r.customers)
+	if err != nil {
+		return nil, err
+	}
+	reply, err := c.reads.Do(ctx, httpx.ReadRequest{
+		Operation: r.operation, Method: http.MethodPost, URL: c.base + r.resource, Body: body,
+		Header: http.Header{"Content-Type": {"application/json"}, "Accept": {"application/json"}},
+		Retry:  func(status int) bool { return worthAnotherTry(status, r.divisible) },
+		Use:    r.use,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if reply.Status < 200 || reply.Status > 299 {
+		return nil, c.refusal(r.operation, reply)
+	}
+	return reply.Header, nil
+}
+
+// worthAnotherTry follows the vendor's docs: 408 means "too much data", so it is
+// answered by asking for less where that can be done, and 409 "read again".
+func worthAnotherTry(status int, divisible bool) bool {
+	switch status {
+	case http.StatusRequestTimeout:
+		return !divisible
+	case http.StatusConflict:
+		return true
+	default:
+		return httpx.RetryStatus(status)
+	}
+}

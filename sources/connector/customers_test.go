@@ -1,0 +1,62 @@
+package connector
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/preauth-sync/preauth-sync/preauth"
+)
+
+func TestParseCustomers(t *testing.T) {
+	one, two := string(customer(0xa1)), string(customer(0xb2))
+	both := []preauth.ID{customer(0xa1), customer(0xb2)}
+	for _, each := range []struct {
+		name, text string
+		ids        []preauth.ID
+		bad        []BadLine
+	}{
+		{"one a line", one + "\n" + two + "\n", both, nil},
+		{"no end of the last line", one + "\n" + two, both, nil},
+		{"lines of other systems", one + "\r\n" + two + "\r\n", both, nil},
+		{"a byte order mark", "\ufeff" + one + "\n" + two, both, nil},
+		{"comments and blank lines", "# head\n\n" + one + " # the first\n \t\n  # more\n\t" + two + "#x", both, nil},
+		{"any letter case, duplicates united", one + "\n" + strings.ToUpper(two) + "\n" + strings.ToUpper(one) + "\n" + two, both, nil},
+		{"nothing", "", nil, nil},
+		{"only comments", "# a\n#b", nil, nil},
+		{"bad lines are named", one + "\nnonsense\n" + two + ", " + one + "\n" + two + "\n{" + one + "}", both, []BadLine{
+			{Number: 2, Text: "nonsense"}, {Number: 3, Text: (two + ", " + one)[:64] + "…"}, {Number: 5, Text: "{" + one + "}"},
+		}},
+		{"a line without end is one bad line", one + "\n" + strings.Repeat("x", 3*maxLine) + "\n" + two, both, []BadLine{{Number: 2, Text: strings.Repeat("x", 64) + "…"}}},
+		{"an id far out in a long comment is none", "#" + strings.Repeat("-", maxLine-1) + one + "\n" + two, both[1:], nil},
+		{"a file of zeros", "\x00\x00\x00", nil, []BadLine{{Number: 1}}},
+	} {
+		t.Run(each.name, func(t *testing.T) {
+			ids, bad, err := ParseCustomers(strings.NewReader(each.text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(each.ids, ids) + cmp.Diff(each.bad, bad); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestAListThatCannotBeReadGivesNothing(t *testing.T) {
+	broken := errors.New("disk on fire")
+	ids, bad, err := ParseCustomers(iotest.TimeoutReader(strings.NewReader("")))
+	if err != nil || ids != nil || bad != nil {
+		t.Errorf("an empty list: %v %v %v", ids, bad, err)
+	}
+	ids, _, err = ParseCustomers(iotest.ErrReader(broken))
+	if !errors.Is(err, broken) || ids != nil || !strings.Contains(err.Error(), "line 1") {
+		t.Errorf("got %v, %v", ids, err)
+	}
+	if got := (BadLine{Number: 3, Text: "x"}).String(); !strings.Contains(got, "line 3") || !strings.Contains(got, `"x"`) {
+		t.Errorf("reads %q", got)
+	}
+}

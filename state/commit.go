@@ -1,0 +1,173 @@
+package state
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/preauth-sync/preauth-sync/sync/plan"
+)
+
+// groupSize bounds the batches that share one transaction.
+const groupSize = 64
+
+// request is one Commit under way.
+type request struct {
+	batch plan.Batch
+	// turn says that the request must lead the next group (true) or is done (false).
+	turn chan bool
+	err  error
+}
+
+// group lets Commits that come while one is being synced share the next
+// transaction. Nobody waits for company: a Commit that finds nobody at work
+// begins at once. Whoever leads stores one group, its own batch first, and hands
+// the lead to the first of those that came meanwhile.
+type group struct {
+	mu      sync.Mutex
+	waiting []*request
+	led     bool
+}
+
+// join queues r and tells whether it leads.
+func (g *group) join(r *request) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.waiting = append(g.waiting, r)
+	if g.led {
+		return false
+	}
+	g.led = true
+	return true
+}
+
+func (g *group) take() []*request {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	n := min(len(g.waiting), groupSize)
+	taken := append([]*request(nil), g.waiting[:n]...)
+	g.waiting = append([]*request(nil), g.waiting[n:]...)
+	return taken
+}
+
+// done releases those who followed, and passes the lead on.
+func (g *group) done(taken []*request) {
+	for _, r := range taken[1:] {
+		r.turn <- false
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.waiting) > 0 {
+		g.waiting[0].turn <- true
+		return
+	}
+	g.led = false
+}
+
+// Commit stores a batch, all or nothing, and returns when it is durable. It may
+// share its transaction with others that came at the same time; each has its own
+// result. plan.ErrConflict means that a stored revision is another one, and that
+// nothing of this batch has been stored. A cancelled ctx is heeded before the
+// batch joins a group, not after. Failed and Replaced are final.
+func (l *Ledger) Commit(ctx context.Context, batch plan.Batch) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("the commit was not begun: %w", err)
+	}
+	r := &request{batch: batch, turn: make(chan bool, 1)}
+	if !l.group.join(r) && !<-r.turn {
+		return r.err
+	}
+	taken := l.group.take()
+	defer l.group.done(taken)
+	l.store(taken)
+	return r.err
+}
+
+// errNothing rolls a transaction back that would store nothing.
+var errNothing = errors.New("nothing to store")
+
+func (l *Ledger) store(taken []*request) {
+	l.refuseIntents(taken)
+	err := l.update(func(tx *bolt.Tx) error {
+		stored := false
+		for _, r := range taken {
+			if r.err != nil {
+				continue
+			}
+			var writes []write
+			if writes, r.err = l.stage(tx, r.batch); r.err != nil {
+				continue
+			}
+			if err := apply(tx, writes); err != nil {
+				return &Error{Kind: Failed, Path: l.options.Path, Err: err}
+			}
+			stored = stored || len(writes) > 0
+		}
+		if !stored {
+			return errNothing
+		}
+		return nil
+	})
+	if err == nil || errors.Is(err, errNothing) {
+		return
+	}
+	// A conflict found in a transaction that came to nothing says nothing.
+	for _, r := range taken {
+		r.err = err
+	}
+}
+
+// refuseIntents makes sure that the path still leads to the open file before an
+// intent is stored: one stored in a file that nobody will open again would be no
+// intent. Outcomes are stored all the same, as the best account there is.
+func (l *Ledger) refuseIntents(taken []*request) {
+	var err error
+	checked := false
+	for _, r := range taken {
+		if !hasIntent(r.batch) {
+			continue
+		}
+		if !checked {
+			err, checked = l.checkPath(), true
+		}
+		r.err = err
+	}
+}
+
+func hasIntent(batch plan.Batch) bool {
+	for _, each := range batch.Records {
+		if each.Intent != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// checkPath tells whether the path still leads to the open file. Once it does
+// not, it never does again.
+func (l *Ledger) checkPath() error {
+	if replaced := l.replaced.Load(); replaced != nil {
+		return replaced
+	}
+	l.swap.RLock()
+	defer l.swap.RUnlock()
+	if err := l.writable(); err != nil {
+		return err
+	}
+	path := l.options.Path
+	refusal := &Error{Kind: Replaced, Path: path}
+	now, err := os.Stat(path)
+	if err != nil {
+		refusal.Err = err
+	} else if open, err := l.handle.Stat(); err != nil {
+		refusal.Err = err
+	} else if os.SameFile(now, open) {
+		return nil
+	}
+	l.replaced.CompareAndSwap(nil, refusal)
+	return l.replaced.Load()
+}

@@ -1,0 +1,407 @@
+package state_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/preauth-sync/preauth-sync/preauth"
+	"github.com/preauth-sync/preauth-sync/state"
+	"github.com/preauth-sync/preauth-sync/state/ledgertest"
+	"github.com/preauth-sync/preauth-sync/sync/plan"
+)
+
+// sample makes a state file with something in every bucket, and gives its bytes.
+func sample(t *testing.T, path string, records int) []byte {
+	t.Helper()
+	l, err := state.Open(state.Options{Path: path, Mode: state.ReadWrite, Binding: addresses()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	batch := plan.Batch{
+		Records:  []plan.Record{ledgertest.FullRecord(1 << 19)},
+		Read:     []plan.CustomerRead{{Enterprise: ledgertest.ID(9), CustomerID: ledgertest.ID(8), Cycle: 2}},
+		Property: &plan.Property{Enterprise: ledgertest.ID(9), Name: "prague"},
+		Sink:     &plan.Sink{Name: "v4", Listed: true},
+		Tokens:   []plan.Token{{Sink: "v4", Token: string(ledgertest.ID(1)), Holds: []preauth.Hold{{Identity: 4}}}},
+		Highest:  []plan.Highest{{Sink: "v4", Identity: 4}},
+	}
+	for n := range records {
+		batch.Records = append(batch.Records, ledgertest.HeldRecord(n))
+		batch.Journal = append(batch.Journal, plan.Entry{ID: ledgertest.ID(n), Event: "create.applied"})
+	}
+	if err := l.Commit(t.Context(), batch); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Advance(t.Context(), false); err != nil {
+		t.Fatal(err)
+	}
+	report, err := l.Verify(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	// What was reserved for growing is cut off, so that every byte left counts.
+	if err := os.Truncate(path, int64(report.Pages)*int64(os.Getpagesize())); err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
+}
+
+func addresses() state.Binding {
+	return state.Binding{ConnectorAddress: "https://pms.test", SinkAddress: "https://v4.test"}
+}
+
+// refusal opens a file in both modes, which must agree, and gives the kind of the
+// refusal, or 0 for a file that opens.
+func refusal(t *testing.T, path string, binding state.Binding) state.Kind {
+	t.Helper()
+	before, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kinds [2]state.Kind
+	for i, mode := range []state.Mode{state.ReadOnly, state.ReadWrite} {
+		l, err := state.Open(state.Options{Path: path, Mode: mode, Binding: binding})
+		if err == nil {
+			if err := l.Close(); err != nil {
+				t.Errorf("Close: %v", err)
+			}
+			continue
+		}
+		var refused *state.Error
+		if !errors.As(err, &refused) {
+			t.Fatalf("an error of no kind: %v", err)
+		}
+		kinds[i] = refused.Kind
+		after, err := os.ReadFile(path)
+		if err != nil || !bytes.Equal(before, after) {
+			t.Fatalf("a refused file has been changed: %v", err)
+		}
+	}
+	if kinds[0] != kinds[1] {
+		t.Fatalf("reading says %s, writing %s", kinds[0], kinds[1])
+	}
+	return kinds[0]
+}
+
+func write(t *testing.T, path string, content []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestADamagedFileIsRefusedAndLeftAlone(t *testing.T) {
+	good := sample(t, filepath.Join(t.TempDir(), "good.db"), 100)
+	page := os.Getpagesize()
+	zeroed := func(from, to int) []byte {
+		damaged := bytes.Clone(good)
+		clear(damaged[from:to])
+		return damaged
+	}
+	cases := map[string][]byte{
+		"no bytes at all":                   {},
+		"one byte":                          {1},
+		"text":                              []byte("this is not a database\n"),
+		"a long text":                       bytes.Repeat([]byte("not a database\n"), 10000),
+		"only zeros":                        make([]byte, len(good)),
+		"cut within the first head":         good[:40],
+		"cut after one page":                good[:page],
+		"cut after two pages":               good[:2*page],
+		"cut in the middle of a page":       good[:3*page+17],
+		"cut in the middle":                 good[:len(good)/2/page*page],
+		"one page short of what is in use":  good[:4*page],
+		"a byte too many":                   append(bytes.Clone(good), 0),
+		"the first head zeroed":             zeroed(0, page),
+		"the second head zeroed":            zeroed(page, 2*page),
+		"all but the heads zeroed":          zeroed(2*page, len(good)),
+		"everything shifted by one byte":    append([]byte{0}, good[:len(good)-1]...),
+		"the second half zeroed":            zeroed(len(good)/2, len(good)),
+		"one page repeated over all others": append(bytes.Clone(good[:2*page]), bytes.Repeat(good[2*page:3*page], len(good)/page-2)...),
+	}
+	for name, content := range cases {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "state.db")
+			write(t, path, content)
+			got := refusal(t, path, state.Binding{})
+			if got != state.Corrupt {
+				t.Fatalf("want corrupt, got %s", got)
+			}
+		})
+	}
+}
+
+// TestNoChangedByteIsBelieved flips bits all over a file: each either is refused
+// or stands where nothing is kept, and then all that was stored comes back.
+func TestNoChangedByteIsBelieved(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "state.db")
+	good := sample(t, path, 40)
+	want := dump(t, path)
+	page := os.Getpagesize()
+	offsets := make([]int, 0, len(good))
+	for offset := range good {
+		within := offset % page
+		// Heads and the beginnings of pages byte by byte, the rest sampled.
+		if within < 32 || offset < 2*page && within < 80 || offset%211 == 0 {
+			offsets = append(offsets, offset)
+		}
+	}
+	if testing.Short() {
+		offsets = offsets[:len(offsets)/10]
+	}
+	refused, harmless := 0, 0
+	damaged := filepath.Join(dir, "damaged.db")
+	for i, offset := range offsets {
+		content := bytes.Clone(good)
+		content[offset] ^= 1 << (i % 8)
+		write(t, damaged, content)
+		l, err := state.Open(state.Options{Path: damaged, Mode: state.ReadOnly})
+		if err != nil {
+			if _, ok := errors.AsType[*state.Error](err); !ok {
+				t.Fatalf("byte %d: an error of no kind: %v", offset, err)
+			}
+			refused++
+			continue
+		}
+		if diff := ledgertest.Diff(want, contents(t, l)); diff != "" {
+			t.Fatalf("byte %d was changed and believed: %s", offset, diff)
+		}
+		harmless++
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if refused == 0 || harmless == 0 {
+		t.Fatalf("%d refused, %d harmless: the test does not bite", refused, harmless)
+	}
+	t.Logf("%d refused, %d harmless", refused, harmless)
+}
+
+type everything struct {
+	Records, Unfinished []plan.Record
+	Journal             []plan.Entry
+	Properties          []plan.Property
+	Sink                plan.Sink
+	Highest             int64
+	Unmatched           []plan.Token
+	Cycles              map[preauth.ID]uint64
+	Owners              map[string]preauth.ID
+}
+
+func dump(t *testing.T, path string) everything {
+	t.Helper()
+	l, err := state.Open(state.Options{Path: path, Mode: state.ReadOnly})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return contents(t, l)
+}
+
+func contents(t *testing.T, l ledgertest.Ledger) (all everything) {
+	t.Helper()
+	ctx := t.Context()
+	var errs [8]error
+	errs[0] = l.Each(ctx, func(r plan.Record) error {
+		all.Records = append(all.Records, r)
+		lines, err := l.Journal(ctx, r.ID)
+		all.Journal = append(all.Journal, lines...)
+		return err
+	})
+	errs[1] = l.Unfinished(ctx, "", func(r plan.Record) error { all.Unfinished = append(all.Unfinished, r); return nil })
+	all.Properties, errs[2] = l.Properties(ctx)
+	all.Sink, _, errs[3] = l.Sink(ctx, "v4")
+	all.Highest, errs[4] = l.Highest(ctx, "v4")
+	errs[5] = l.Unmatched(ctx, "v4", func(k plan.Token) error { all.Unmatched = append(all.Unmatched, k); return nil })
+	all.Cycles, errs[6] = l.ReadCycles(ctx, ledgertest.ID(9), []preauth.ID{ledgertest.ID(7), ledgertest.ID(8)})
+	all.Owners = make(map[string]preauth.ID)
+	for _, sink := range []string{"", "v4", "b"} {
+		for identity := range int64(13) {
+			if owner, ok, err := l.Owner(ctx, sink, identity); ok || err != nil {
+				all.Owners[fmt.Sprint(sink, identity)], errs[7] = owner, err
+			}
+		}
+	}
+	if err := errors.Join(errs[:]...); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// TestAReferenceThatSkipsALevelIsRefused: every page that it leads to is sound.
+func TestAReferenceThatSkipsALevelIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.db")
+	content := sample(t, path, 200)
+	tried := 0
+	tamper(t, path, func(tx *bolt.Tx) error {
+		root := tx.Bucket([]byte("records")).RootPage()
+		page := content[int(root)*os.Getpagesize():]
+		if page[8] != 1 {
+			t.Fatal("the bucket needs a tree of two levels")
+		}
+		child := page[16+8 : 16+16]
+		// In the root bucket's page the reference follows the bucket's name.
+		name := []byte("records")
+		for at := bytes.Index(content, name); at >= 0 && tried == 0; {
+			reference := content[at+len(name) : at+len(name)+8]
+			if binary.NativeEndian.Uint64(reference) == uint64(root) && at/os.Getpagesize() == rootPage(content) {
+				copy(reference, child)
+				tried++
+			}
+			next := bytes.Index(content[at+1:], name)
+			if next < 0 {
+				break
+			}
+			at += 1 + next
+		}
+		return errors.New("nothing to store")
+	})
+	if tried != 1 {
+		t.Fatal("the reference was not found")
+	}
+	write(t, path, content)
+	if got := refusal(t, path, state.Binding{}); got != state.Corrupt {
+		t.Fatalf("want corrupt, got %s", got)
+	}
+}
+
+func TestAFileThatShrinksUnderAnOpenLedgerIsAnError(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.db")
+	sample(t, path, 5000)
+	l, err := state.Open(state.Options{Path: path, Mode: state.ReadWrite})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(path, int64(2*os.Getpagesize())); err != nil {
+		t.Fatal(err)
+	}
+	var refused *state.Error
+	if _, _, err := l.Record(t.Context(), ledgertest.ID(4000)); !errors.As(err, &refused) || refused.Kind != state.Corrupt {
+		t.Fatalf("Record: %v", err)
+	}
+	if _, err := l.Verify(t.Context()); !errors.As(err, &refused) || refused.Kind != state.Corrupt {
+		t.Fatalf("Verify: %v", err)
+	}
+	for range 2 {
+		err := l.Commit(t.Context(), plan.Batch{Records: []plan.Record{ledgertest.HeldRecord(9999)}})
+		if !errors.As(err, &refused) || refused.Kind != state.Failed {
+			t.Fatalf("Commit: %v", err)
+		}
+	}
+	_ = l.Close()
+}
+
+func TestADatabaseOfAnotherProgramIsForeign(t *testing.T) {
+	cases := map[string]func(tx *bolt.Tx) error{
+		"an empty one": func(*bolt.Tx) error { return nil },
+		"with nested buckets": func(tx *bolt.Tx) error {
+			outer, err := tx.CreateBucket([]byte("outer"))
+			if err != nil {
+				return err
+			}
+			inner, err := outer.CreateBucket([]byte("inner"))
+			if err != nil {
+				return err
+			}
+			return inner.Put([]byte("k"), bytes.Repeat([]byte("v"), 100000))
+		},
+		"with a bucket called meta": func(tx *bolt.Tx) error {
+			meta, err := tx.CreateBucket([]byte("meta"))
+			if err != nil {
+				return err
+			}
+			return meta.Put([]byte("version"), []byte("3"))
+		},
+	}
+	for name, fill := range cases {
+		for _, unsynced := range []bool{false, true} {
+			t.Run(name, func(t *testing.T) {
+				path := filepath.Join(t.TempDir(), "state.db")
+				db, err := bolt.Open(path, 0o600, &bolt.Options{NoFreelistSync: unsynced})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := errors.Join(db.Update(fill), db.Close()); err != nil {
+					t.Fatal(err)
+				}
+				if got := refusal(t, path, state.Binding{}); got != state.Foreign {
+					t.Fatalf("want foreign, got %s", got)
+				}
+			})
+		}
+	}
+}
+
+func TestWhatTheDatabaseSaysOfItselfIsHeeded(t *testing.T) {
+	cases := []struct {
+		name    string
+		binding state.Binding
+		change  func(tx *bolt.Tx) error
+		want    state.Kind
+	}{
+		{"it opens for its own addresses", addresses(), nil, 0},
+		{"it opens for a trailing slash more", state.Binding{SinkAddress: "https://v4.test/"}, nil, 0},
+		{"it opens for whoever names none", state.Binding{}, nil, 0},
+		{"another source is refused", state.Binding{ConnectorAddress: "https://other.test"}, nil, state.OtherAddresses},
+		{"another sink is refused", state.Binding{SinkAddress: "https://other.test"}, nil, state.OtherAddresses},
+		{"a newer schema is refused", state.Binding{}, schemaTo("2"), state.NewerSchema},
+		{"an impossible schema is corrupt", state.Binding{}, schemaTo("zero"), state.Corrupt},
+		{"another application's mark is foreign", state.Binding{}, func(tx *bolt.Tx) error {
+			return tx.Bucket([]byte("meta")).Put([]byte("application"), state.Seal("meta", []byte("application"), []byte("other")))
+		}, state.Foreign},
+		{"a missing bucket is corrupt", state.Binding{}, func(tx *bolt.Tx) error { return tx.DeleteBucket([]byte("journal")) }, state.Corrupt},
+		{"a bucket too many is corrupt", state.Binding{}, func(tx *bolt.Tx) error {
+			_, err := tx.CreateBucket([]byte("extra"))
+			return err
+		}, state.Corrupt},
+		{"a journal sequence set back is corrupt", state.Binding{}, func(tx *bolt.Tx) error {
+			return tx.Bucket([]byte("journal")).SetSequence(3)
+		}, state.Corrupt},
+		{"a value under another key is corrupt", state.Binding{}, func(tx *bolt.Tx) error {
+			_, value := tx.Bucket([]byte("records")).Cursor().First()
+			return tx.Bucket([]byte("records")).Put(bytes.Repeat([]byte{7}, 16), value)
+		}, state.Corrupt},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "state.db")
+			sample(t, path, 10)
+			if c.change != nil {
+				tamper(t, path, c.change)
+			}
+			if got := refusal(t, path, c.binding); got != c.want {
+				t.Fatalf("want %s, got %s", c.want, got)
+			}
+		})
+	}
+}
+
+func schemaTo(version string) func(*bolt.Tx) error {
+	return func(tx *bolt.Tx) error {
+		return tx.Bucket([]byte("meta")).Put([]byte("schema"), state.Seal("meta", []byte("schema"), []byte(version)))
+	}
+}
+
+func tamper(t *testing.T, path string, change func(tx *bolt.Tx) error) {
+	t.Helper()
+	db, err := bolt.Open(path, 0o600, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(db.Update(change), db.Close()); err != nil {
+		t.Fatal(err)
+	}
+}

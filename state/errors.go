@@ -1,0 +1,133 @@
+package state
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Kind says why a state file was refused or can no longer be used.
+type Kind uint8
+
+// The kinds of refusal. A refused file has not been changed, except by what was
+// committed before it Failed.
+const (
+	// Corrupt: the file's own bytes contradict each other.
+	Corrupt Kind = iota + 1
+	// Foreign: a database of another program.
+	Foreign
+	// NewerSchema: written by a later version of this program.
+	NewerSchema
+	// OtherAddresses: it belongs to another source or sink.
+	OtherAddresses
+	// Locked: another process has it open.
+	Locked
+	// Replaced: the path no longer leads to the open file.
+	Replaced
+	// Failed: a transaction could not be made durable.
+	Failed
+)
+
+// String gives the kind as one word.
+func (k Kind) String() string {
+	switch k {
+	case Corrupt:
+		return "corrupt"
+	case Foreign:
+		return "foreign"
+	case NewerSchema:
+		return "newer_schema"
+	case OtherAddresses:
+		return "other_addresses"
+	case Locked:
+		return "locked"
+	case Replaced:
+		return "replaced"
+	case Failed:
+		return "failed"
+	default:
+		return "invalid"
+	}
+}
+
+// Error is a refusal of the state file. Find it with errors.As.
+type Error struct {
+	Kind Kind
+	// Path is the state file's.
+	Path string
+	// Detail says in words what was found.
+	Detail string
+	// Holder is the process that holds a Locked file; 0 when it is not known.
+	Holder int
+	// Err is the cause, or nil.
+	Err error
+}
+
+// Error says what is wrong, with which file, and what to do about it.
+func (e *Error) Error() string {
+	text := e.sentence()
+	if e.Detail != "" {
+		text += ": " + e.Detail
+	}
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	return text + "; " + e.advice()
+}
+
+// Unwrap gives the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+func (e *Error) sentence() string {
+	switch e.Kind {
+	case Corrupt:
+		return fmt.Sprintf("the state file %s is corrupt", e.Path)
+	case Foreign:
+		return fmt.Sprintf("%s is not a state file of preauth-sync", e.Path)
+	case NewerSchema:
+		return fmt.Sprintf("the state file %s was written by a newer version of preauth-sync", e.Path)
+	case OtherAddresses:
+		return fmt.Sprintf("the state file %s belongs to other addresses", e.Path)
+	case Locked:
+		if e.Holder > 0 {
+			return fmt.Sprintf("the state file %s is in use by another process (pid %d)", e.Path, e.Holder)
+		}
+		return fmt.Sprintf("the state file %s is in use by another process", e.Path)
+	case Replaced:
+		return fmt.Sprintf("the state file %s is no longer the one that was opened", e.Path)
+	case Failed:
+		return fmt.Sprintf("the state file %s could not be written", e.Path)
+	default:
+		return fmt.Sprintf("the state file %s cannot be used", e.Path)
+	}
+}
+
+func (e *Error) advice() string {
+	switch e.Kind {
+	case Corrupt:
+		return "it has been left as it is: put a copy made by 'state backup' in its place"
+	case Foreign:
+		return "it has been left as it is: set state.path to another file"
+	case NewerSchema:
+		return "it has been left as it is: run that version again"
+	case OtherAddresses:
+		return "if it is the same system at a new address, run 'state rebind'; otherwise set state.path to another file"
+	case Locked:
+		return "stop the other instance, or let it answer through its control socket"
+	case Replaced:
+		return "nothing more is sent: stop this instance and put the file back, or start again on the new one"
+	case Failed:
+		return "nothing more is sent: see that the disk is writable and has room, then start again"
+	default:
+		return "see the cause"
+	}
+}
+
+// errReadOnly is returned by every change to a ledger opened ReadOnly.
+var errReadOnly = errors.New("the state file was opened for reading only")
+
+// errClosed is returned by every use of a closed ledger.
+var errClosed = errors.New("the state file has been closed")
+
+func corrupt(path, format string, args ...any) *Error {
+	return &Error{Kind: Corrupt, Path: path, Detail: fmt.Sprintf(format, args...)}
+}

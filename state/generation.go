@@ -1,0 +1,146 @@
+package state
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+)
+
+// The generation is a number that grows with every start that writes. It is
+// committed in the file and then stored beside it, so that a file put back from
+// an earlier day is behind the one beside it. What stands beside it is one line:
+// the generation, a space, and the Id of the file it belongs to.
+
+const (
+	// maxGeneration keeps a damaged number beside the file from ending the count.
+	maxGeneration = 1 << 62
+	// maxGenerationFile bounds what is read, in bytes.
+	maxGenerationFile = 256
+)
+
+func generationPath(path string) string { return path + ".gen" }
+
+// readGeneration gives the generation beside the file, 0 when there is none, and
+// why the file may be older than the world, or nothing.
+func readGeneration(path string, about wireFile) (beside uint64, why string) {
+	name := generationPath(path)
+	beside, owner, err := parseGeneration(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && about.Generation == 0:
+		return 0, ""
+	case errors.Is(err, fs.ErrNotExist):
+		return 0, fmt.Sprintf("its generation is %d and %s is missing", about.Generation, name)
+	case err != nil:
+		return 0, fmt.Sprintf("its generation is %d and %s cannot be read: %v", about.Generation, name, err)
+	case beside > about.Generation:
+		return beside, fmt.Sprintf("its generation is %d and %s says %d", about.Generation, name, beside)
+	case owner != "" && owner != about.ID:
+		return beside, fmt.Sprintf("%s belongs to another state file", name)
+	default:
+		return beside, ""
+	}
+}
+
+func parseGeneration(name string) (generation uint64, owner string, err error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return 0, "", err
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxGenerationFile {
+		return 0, "", errors.New("it is not a generation")
+	}
+	content, err := os.ReadFile(name)
+	if err != nil {
+		return 0, "", err
+	}
+	line, whole := strings.CutSuffix(string(content), "\n")
+	number, owner, _ := strings.Cut(line, " ")
+	generation, err = strconv.ParseUint(number, 10, 64)
+	if err != nil || !whole || generation == 0 || generation > maxGeneration || strings.ContainsAny(owner, " \n") {
+		return 0, "", errors.New("it is not a generation")
+	}
+	return generation, owner, nil
+}
+
+// Advance starts a new generation, durably, in the file and then beside it.
+// adopted says that what an older file calls for has been done: it clears the
+// mark. An error means that nothing may be sent.
+func (l *Ledger) Advance(ctx context.Context, adopted bool) (uint64, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, fmt.Errorf("the new generation was not begun: %w", err)
+	}
+	if err := l.checkPath(); err != nil {
+		return 0, err
+	}
+	var stored wireFile
+	err := l.updateFile(func(about *wireFile) {
+		about.Generation = max(about.Generation, l.beside) + 1
+		if adopted {
+			about.Older, about.Backup = "", 0
+		}
+		stored = *about
+	})
+	if err != nil {
+		return 0, err
+	}
+	line := fmt.Sprintf("%d %s\n", stored.Generation, stored.ID)
+	if err := writeAside(generationPath(l.options.Path), []byte(line)); err != nil {
+		return 0, l.fail(fmt.Errorf("the generation beside the state file, %s, cannot be written: %w",
+			generationPath(l.options.Path), err))
+	}
+	l.about.Lock()
+	defer l.about.Unlock()
+	l.file.Older = stored.Older
+	return stored.Generation, nil
+}
+
+// MarkOlder stores that the file may be older than the world, and why, until
+// Advance is called with adopted true. An earlier reason stays.
+func (l *Ledger) MarkOlder(ctx context.Context, why string) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("the state file was not marked as older: %w", err)
+	}
+	if why == "" {
+		why = "it was found to be older than the sink"
+	}
+	var stored string
+	err := l.updateFile(func(about *wireFile) {
+		if about.Older == "" {
+			about.Older = why
+		}
+		stored = about.Older
+	})
+	if err != nil {
+		return err
+	}
+	l.about.Lock()
+	defer l.about.Unlock()
+	l.file.Older = stored
+	return nil
+}
+
+// Restored stores that an operator has put an older copy back.
+func (l *Ledger) Restored(ctx context.Context) error {
+	return l.MarkOlder(ctx, "an operator said with 'state restored' that it is an older copy")
+}
+
+// Rebind stores that the same systems are now found at other addresses.
+func (l *Ledger) Rebind(ctx context.Context, to Binding) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("the state file was not bound to other addresses: %w", err)
+	}
+	err := l.updateFile(func(about *wireFile) {
+		about.ConnectorAddress, about.SinkAddress = to.ConnectorAddress, to.SinkAddress
+	})
+	if err != nil {
+		return err
+	}
+	l.about.Lock()
+	defer l.about.Unlock()
+	l.file.ConnectorAddress, l.file.SinkAddress = to.ConnectorAddress, to.SinkAddress
+	return nil
+}

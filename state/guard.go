@@ -1,0 +1,107 @@
+package state
+
+import (
+	"errors"
+	"fmt"
+	"runtime/debug"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// panicked marks an error that was a panic inside bbolt.
+type panicked struct{ reason any }
+
+func (p *panicked) Error() string { return fmt.Sprintf("reading it failed with: %v", p.reason) }
+
+// guard runs f and turns a panic of bbolt, and a fault in the mapped file (which
+// would otherwise end the process), into an error.
+func guard(path string, f func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if reason := recover(); reason != nil {
+			err = &Error{Kind: Corrupt, Path: path, Err: &panicked{reason: reason}}
+		}
+	}()
+	return f()
+}
+
+// view runs f in a read transaction. What it is given dies with it.
+func (l *Ledger) view(f func(tx *bolt.Tx) error) error {
+	l.swap.RLock()
+	defer l.swap.RUnlock()
+	if err := l.readable(); err != nil {
+		return err
+	}
+	return guard(l.options.Path, func() error { return l.db.View(f) })
+}
+
+func (l *Ledger) readable() error {
+	switch {
+	case l.closed:
+		return fmt.Errorf("%s: %w", l.options.Path, errClosed)
+	case l.broken.Load():
+		return l.failed.Load()
+	default:
+		return nil
+	}
+}
+
+// update runs f in a write transaction and makes it durable. An error of f
+// leaves no trace and changes nothing else, unless it is a Failed one. When the
+// commit itself fails the ledger is final: a failed commit may be visible or not,
+// so nothing decided after it can be trusted.
+func (l *Ledger) update(f func(tx *bolt.Tx) error) error {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	return l.updateLocked(f)
+}
+
+// updateLocked is update for a caller that holds writing.
+func (l *Ledger) updateLocked(f func(tx *bolt.Tx) error) error {
+	l.swap.RLock()
+	defer l.swap.RUnlock()
+	if err := l.writable(); err != nil {
+		return err
+	}
+	committing := false
+	err := guard(l.options.Path, func() error {
+		return l.db.Update(func(tx *bolt.Tx) error {
+			if err := f(tx); err != nil {
+				return err
+			}
+			committing = true
+			return nil
+		})
+	})
+	if err == nil {
+		return nil
+	}
+	if _, ok := errors.AsType[*panicked](err); ok {
+		l.broken.Store(true)
+		return l.fail(err)
+	}
+	if refusal, ok := errors.AsType[*Error](err); committing || ok && refusal.Kind == Failed {
+		return l.fail(err)
+	}
+	return err
+}
+
+// fail makes the ledger final.
+func (l *Ledger) fail(cause error) error {
+	refusal, ok := errors.AsType[*Error](cause)
+	if !ok || refusal.Kind != Failed {
+		refusal = &Error{Kind: Failed, Path: l.options.Path, Err: cause}
+	}
+	l.failed.CompareAndSwap(nil, refusal)
+	return l.failed.Load()
+}
+
+func (l *Ledger) writable() error {
+	if l.options.Mode != ReadWrite {
+		return fmt.Errorf("%s: %w", l.options.Path, errReadOnly)
+	}
+	if failed := l.failed.Load(); failed != nil {
+		return failed
+	}
+	return l.readable()
+}

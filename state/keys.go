@@ -1,0 +1,102 @@
+package state
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/preauth-sync/preauth-sync/preauth"
+)
+
+// The buckets. A file has all of them from its creation, and no others.
+const (
+	bucketMeta       = "meta"       // application, schema, file
+	bucketRecords    = "records"    // id → record
+	bucketUnfinished = "unfinished" // enterprise, id → nothing: an index of records
+	bucketIdentities = "identities" // sink name, 0, identity → id: an index of records
+	bucketJournal    = "journal"    // id, sequence → entry
+	bucketCustomers  = "customers"  // enterprise, customer → the cycle first read in
+	bucketProperties = "properties" // enterprise → property
+	bucketSinks      = "sinks"      // name → sink
+	bucketHighest    = "highest"    // sink name → identity
+	bucketTokens     = "tokens"     // sink name, 0, token → token
+	bucketUnmatched  = "unmatched"  // the same key → nothing: an index of tokens
+)
+
+func buckets() []string {
+	return []string{
+		bucketMeta, bucketRecords, bucketUnfinished, bucketIdentities, bucketJournal, bucketCustomers,
+		bucketProperties, bucketSinks, bucketHighest, bucketTokens, bucketUnmatched,
+	}
+}
+
+const (
+	idLength  = 16
+	seqLength = 8
+	// longToken is the length from which a token's key holds its hash instead: a
+	// key has a limit of 32 KiB in bbolt, and what a sink sends has none.
+	longToken = 512
+)
+
+// idKey gives an Id's 16 bytes. Only the canonical form is accepted, so that
+// what is read back is what was put in.
+func idKey(id preauth.ID) ([]byte, error) {
+	u, err := uuid.Parse(string(id))
+	if err != nil || u.String() != string(id) {
+		return nil, fmt.Errorf("%.64q cannot be an Id in the state file: %w", string(id), preauth.ErrNotUUID)
+	}
+	return u[:], nil
+}
+
+// optionalIDKey is idKey, and 16 zero bytes for none.
+func optionalIDKey(id preauth.ID) ([]byte, error) {
+	if id == "" {
+		return make([]byte, idLength), nil
+	}
+	return idKey(id)
+}
+
+func keyID(key []byte) preauth.ID {
+	return preauth.ID(uuid.UUID(key).String())
+}
+
+// pairKey is the key of what belongs to an enterprise: its Id, then the other's.
+func pairKey(enterprise, id preauth.ID) ([]byte, error) {
+	first, err := optionalIDKey(enterprise)
+	if err != nil {
+		return nil, err
+	}
+	second, err := idKey(id)
+	if err != nil {
+		return nil, err
+	}
+	return append(first, second...), nil
+}
+
+func journalKey(id []byte, seq uint64) []byte {
+	return binary.BigEndian.AppendUint64(bytes.Clone(id), seq)
+}
+
+func sinkKey(name string) ([]byte, error) {
+	if name == "" || len(name) > longToken || strings.ContainsRune(name, 0) {
+		return nil, fmt.Errorf("%.64q cannot be a sink's name in the state file", name)
+	}
+	return []byte(name), nil
+}
+
+func tokenKey(sink, token string) ([]byte, error) {
+	key, err := sinkKey(sink)
+	if err != nil {
+		return nil, err
+	}
+	key = append(key, 0)
+	if len(token) <= longToken {
+		return append(key, token...), nil
+	}
+	sum := sha256.Sum256([]byte(token))
+	return append(append(key, 0), sum[:]...), nil
+}

@@ -1,0 +1,36 @@
+package state_test
+
+import (
+	"path/filepath"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/preauth-sync/preauth-sync/state"
+	"github.com/preauth-sync/preauth-sync/state/ledgertest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// open opens a ledger for the test's length and checks its file at the end.
+func open(tb testing.TB, path string) *state.Ledger {
+	tb.Helper()
+	l, err := state.Open(state.Options{Path: path, Mode: state.ReadWrite})
+	if err != nil {
+		tb.Fatalf("Open: %v", err)
+	}
+	tb.Cleanup(func() {
+		if err := l.Close(); err != nil {
+			tb.Errorf("Close: %v", err)
+		}
+		ledgertest.Verify(tb, path)
+	})
+	return l
+}
+
+func TestStateIsALedger(t *testing.T) {
+	ledgertest.Run(t, func(t *testing.T) ledgertest.Ledger {
+		t.Helper()
+		return open(t, filepath.Join(t.TempDir(), "state.db"))
+	})
+}

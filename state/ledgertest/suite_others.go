@@ -1,0 +1,153 @@
+package ledgertest
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/preauth-sync/preauth-sync/preauth"
+	"github.com/preauth-sync/preauth-sync/sync/plan"
+)
+
+func journalOrder(t *testing.T, l Ledger) {
+	t.Helper()
+	full := plan.Entry{
+		ID: ID(1), At: At(1), Event: "create.applied", CycleID: "c-1", Action: plan.Create, Attempt: 2,
+		Phase: plan.Created, Amount: Money("10.50", "EUR"), PaymentMethodID: 4, Identity: 5, Status: 201,
+		TrackingID: "t-9", Reason: plan.Rejected, Note: "said by hand",
+	}
+	commit(t, l, plan.Batch{Journal: []plan.Entry{full, {ID: ID(2), Event: "b"}, {ID: ID(1), Event: "c"}}})
+	commit(t, l, plan.Batch{Journal: []plan.Entry{{ID: ID(1), Event: "d"}}})
+	lines, err := l.Journal(t.Context(), ID(1))
+	if err != nil || len(lines) != 3 {
+		t.Fatalf("%d lines, %v", len(lines), err)
+	}
+	if lines[0].Seq >= lines[1].Seq || lines[1].Seq >= lines[2].Seq || lines[0].Seq == 0 {
+		t.Fatalf("sequence %d, %d, %d", lines[0].Seq, lines[1].Seq, lines[2].Seq)
+	}
+	full.Seq = lines[0].Seq
+	equal(t, full, lines[0])
+	equal(t, "c", lines[1].Event)
+	equal(t, "d", lines[2].Event)
+}
+
+func customersStay(t *testing.T, l Ledger) {
+	t.Helper()
+	first := []plan.CustomerRead{
+		{Enterprise: ID(1), CustomerID: ID(5), Cycle: 3},
+		{Enterprise: ID(1), CustomerID: ID(5), Cycle: 4},
+		{Enterprise: ID(2), CustomerID: ID(5), Cycle: 9},
+	}
+	commit(t, l, plan.Batch{Read: first})
+	commit(t, l, plan.Batch{Read: []plan.CustomerRead{{Enterprise: ID(1), CustomerID: ID(5), Cycle: 8}}})
+	cycles, err := l.ReadCycles(t.Context(), ID(1), []preauth.ID{ID(5), ID(6)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, map[preauth.ID]uint64{ID(5): 3}, cycles)
+}
+
+func properties(t *testing.T, l Ledger) {
+	t.Helper()
+	full := plan.Property{
+		Enterprise: ID(2), Name: "prague", Sink: "v4", Cycle: 4, FirstRunDone: true,
+		LastCycle: &plan.CycleReport{
+			CycleID: "c", Started: At(1), Finished: At(2), OK: true, Error: "none", Fuse: true,
+			Counts: plan.Counts{Polled: 1, Created: 2, Captured: 3, Adopted: 4, Parked: 5, Released: 6, Skipped: 7, Failed: 8},
+		},
+	}
+	commit(t, l, plan.Batch{Property: &full})
+	commit(t, l, plan.Batch{Property: &plan.Property{Enterprise: ID(1)}})
+	stale := full
+	if err := l.Commit(t.Context(), plan.Batch{Property: &stale}); !errors.Is(err, plan.ErrConflict) {
+		t.Fatalf("want a conflict, got %v", err)
+	}
+	full.Revision = 1
+	got, ok, err := l.Property(t.Context(), ID(2))
+	if err != nil || !ok {
+		t.Fatalf("%v, %v", ok, err)
+	}
+	equal(t, full, got)
+	all, err := l.Properties(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, []plan.Property{{Enterprise: ID(1), Revision: 1}, full}, all)
+}
+
+func sinks(t *testing.T, l Ledger) {
+	t.Helper()
+	full := plan.Sink{
+		Name: "v4", Listed: true, TokensAtCreation: true, Proof: plan.ProofNotKept, Outage: true,
+		Candidate: &plan.Candidate{ID: ID(1), Identity: 5, Token: "x", Replied: At(1)},
+	}
+	commit(t, l, plan.Batch{Sink: &full})
+	stale := full
+	if err := l.Commit(t.Context(), plan.Batch{Sink: &stale}); !errors.Is(err, plan.ErrConflict) {
+		t.Fatalf("want a conflict, got %v", err)
+	}
+	full.Revision = 1
+	got, ok, err := l.Sink(t.Context(), "v4")
+	if err != nil || !ok {
+		t.Fatalf("%v, %v", ok, err)
+	}
+	equal(t, full, got)
+}
+
+func highestRises(t *testing.T, l Ledger) {
+	t.Helper()
+	for _, identity := range []int64{5, 3, 7, 7, 6} {
+		commit(t, l, plan.Batch{Highest: []plan.Highest{{Sink: "v4", Identity: identity}}})
+	}
+	commit(t, l, plan.Batch{Highest: []plan.Highest{{Sink: "b", Identity: 9}, {Sink: "b", Identity: 8}}})
+	for sink, want := range map[string]int64{"v4": 7, "b": 9, "c": 0} {
+		if got, err := l.Highest(t.Context(), sink); err != nil || got != want {
+			t.Fatalf("Highest(%s): %d, %v; want %d", sink, got, err, want)
+		}
+	}
+}
+
+func hold(identity int64, token, amount string) preauth.Hold {
+	return preauth.Hold{Identity: identity, Token: token, Amount: Money(amount, "").Amount, PaymentMethodID: 2, CreatedByUserID: 3}
+}
+
+func tokensMerge(t *testing.T, l Ledger) {
+	t.Helper()
+	long := strings.Repeat("long", 1000)
+	commit(t, l, plan.Batch{Tokens: []plan.Token{
+		{Sink: "v4", Token: "x", Holds: []preauth.Hold{hold(1, "x", "10.5")}},
+		{Sink: "v4", Token: long, Holds: []preauth.Hold{hold(4, long, "1")}},
+		{Sink: "v4", Token: "x", Holds: []preauth.Hold{hold(2, "x", "11")}},
+		{Sink: "other", Token: "x", Holds: []preauth.Hold{hold(3, "x", "12")}},
+	}})
+	commit(t, l, plan.Batch{Tokens: []plan.Token{{Sink: "v4", Token: "x", Holds: []preauth.Hold{hold(1, "x", "99")}}}})
+	found, err := l.Tokens(t.Context(), "v4", []string{"x", "y", long})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]plan.Token{
+		"x":  {Sink: "v4", Token: "x", Holds: []preauth.Hold{hold(1, "x", "10.5"), hold(2, "x", "11")}},
+		long: {Sink: "v4", Token: long, Holds: []preauth.Hold{hold(4, long, "1")}},
+	}
+	equal(t, want, found)
+	equal(t, want, unmatched(t, l, "v4"))
+}
+
+func unmatchedTokens(t *testing.T, l Ledger) {
+	t.Helper()
+	token := plan.Token{Sink: "v4", Token: "x", Holds: []preauth.Hold{hold(1, "x", "1")}}
+	put := func(foreign bool) {
+		token.Foreign = foreign
+		commit(t, l, plan.Batch{Tokens: []plan.Token{token}})
+	}
+	put(false)
+	equal(t, 1, len(unmatched(t, l, "v4")))
+	put(true)
+	equal(t, 0, len(unmatched(t, l, "v4")))
+	put(false)
+	equal(t, 0, len(unmatched(t, l, "v4")))
+	token.Holds = []preauth.Hold{hold(2, "x", "1")}
+	put(false)
+	equal(t, 1, len(unmatched(t, l, "v4")))
+	equal(t, 0, len(unmatched(t, l, "v")))
+}

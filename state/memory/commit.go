@@ -1,0 +1,179 @@
+package memory
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/preauth-sync/preauth-sync/preauth"
+	"github.com/preauth-sync/preauth-sync/sync/plan"
+)
+
+// Commit stores a batch, all or nothing. plan.ErrConflict means that a stored
+// revision is another one.
+func (l *Ledger) Commit(ctx context.Context, batch plan.Batch) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("the commit was not begun: %w", err)
+	}
+	below, err := l.below(ctx, batch)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.hook != nil {
+		if err := l.hook(batch); err != nil {
+			return err
+		}
+	}
+	if err := l.check(batch, below); err != nil {
+		return err
+	}
+	l.put(batch, below)
+	return nil
+}
+
+// below is what base has of what a batch puts.
+type below struct {
+	records   map[preauth.ID]plan.Record
+	owners    map[identityKey]preauth.ID
+	sinks     map[preauth.ID]string // of each record's enterprise
+	property  uint64
+	sink      uint64
+	customers map[customerKey]bool
+	tokens    map[tokenKey]plan.Token
+}
+
+func (l *Ledger) below(ctx context.Context, batch plan.Batch) (below, error) {
+	b := below{
+		records: make(map[preauth.ID]plan.Record), customers: make(map[customerKey]bool),
+		tokens: make(map[tokenKey]plan.Token), owners: make(map[identityKey]preauth.ID),
+		sinks: make(map[preauth.ID]string),
+	}
+	if l.base == nil {
+		return b, nil
+	}
+	ids := make([]preauth.ID, 0, len(batch.Records))
+	for _, r := range batch.Records {
+		ids = append(ids, r.ID)
+	}
+	var err error
+	if b.records, err = l.base.Records(ctx, ids); err != nil {
+		return b, err
+	}
+	if err := l.identitiesBelow(ctx, batch, b); err != nil {
+		return b, err
+	}
+	if p := batch.Property; p != nil {
+		stored, _, err := l.base.Property(ctx, p.Enterprise)
+		if err != nil {
+			return b, err
+		}
+		b.property = stored.Revision
+	}
+	if s := batch.Sink; s != nil {
+		stored, _, err := l.base.Sink(ctx, s.Name)
+		if err != nil {
+			return b, err
+		}
+		b.sink = stored.Revision
+	}
+	for _, each := range batch.Read {
+		cycles, err := l.base.ReadCycles(ctx, each.Enterprise, []preauth.ID{each.CustomerID})
+		if err != nil {
+			return b, err
+		}
+		_, b.customers[customerKey{each.Enterprise, each.CustomerID}] = cycles[each.CustomerID]
+	}
+	for _, t := range batch.Tokens {
+		stored, err := l.base.Tokens(ctx, t.Sink, []string{t.Token})
+		if err != nil {
+			return b, err
+		}
+		if old, ok := stored[t.Token]; ok {
+			b.tokens[tokenKey{t.Sink, t.Token}] = old
+		}
+	}
+	return b, nil
+}
+
+// check compares every revision with the one that was read.
+func (l *Ledger) check(batch plan.Batch, b below) error {
+	seen := make(map[preauth.ID]bool, len(batch.Records))
+	for _, r := range batch.Records {
+		if _, err := preauth.ParseID(string(r.ID)); err != nil {
+			return err
+		}
+		if seen[r.ID] {
+			return fmt.Errorf("record %s stands twice in one batch", r.ID)
+		}
+		seen[r.ID] = true
+		if err := conflict("record "+string(r.ID), l.records[r.ID].Revision, b.records[r.ID].Revision, r.Revision); err != nil {
+			return err
+		}
+	}
+	for _, e := range batch.Journal {
+		if _, err := preauth.ParseID(string(e.ID)); err != nil {
+			return fmt.Errorf("a journal line: %w", err)
+		}
+	}
+	if p := batch.Property; p != nil {
+		if err := conflict("property "+string(p.Enterprise), l.properties[p.Enterprise].Revision, b.property, p.Revision); err != nil {
+			return err
+		}
+	}
+	if s := batch.Sink; s != nil {
+		if err := conflict("sink "+s.Name, l.sinks[s.Name].Revision, b.sink, s.Revision); err != nil {
+			return err
+		}
+	}
+	return l.checkIdentities(batch, b)
+}
+
+func conflict(what string, kept, base, read uint64) error {
+	stored := max(kept, base)
+	if stored == read {
+		return nil
+	}
+	return fmt.Errorf("%s is at revision %d and was read at %d: %w", what, stored, read, plan.ErrConflict)
+}
+
+func (l *Ledger) put(batch plan.Batch, b below) {
+	l.putIdentities(batch, b)
+	for _, r := range batch.Records {
+		r.Revision++
+		l.records[r.ID] = copyRecord(r)
+	}
+	for _, e := range batch.Journal {
+		l.seq++
+		e.Seq, e.At = l.seq, copyTime(e.At)
+		l.journal[e.ID] = append(l.journal[e.ID], e)
+	}
+	for _, each := range batch.Read {
+		key := customerKey{each.Enterprise, each.CustomerID}
+		if _, ok := l.customers[key]; !ok && !b.customers[key] {
+			l.customers[key] = each.Cycle
+		}
+	}
+	if p := batch.Property; p != nil {
+		stored := copyProperty(*p)
+		stored.Revision++
+		l.properties[p.Enterprise] = stored
+	}
+	if s := batch.Sink; s != nil {
+		stored := copySink(*s)
+		stored.Revision++
+		l.sinks[s.Name] = stored
+	}
+	for _, t := range batch.Tokens {
+		key := tokenKey{t.Sink, t.Token}
+		if old, ok := l.tokens[key]; ok {
+			t = merge(old, t)
+		} else if old, ok := b.tokens[key]; ok {
+			t = merge(old, t)
+		}
+		l.tokens[key] = copyToken(t)
+	}
+	for _, h := range batch.Highest {
+		l.highest[h.Sink] = max(l.highest[h.Sink], h.Identity)
+	}
+}

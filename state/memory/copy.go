@@ -1,0 +1,75 @@
+package memory
+
+import (
+	"slices"
+	"time"
+
+	"github.com/preauth-sync/preauth-sync/preauth"
+	"github.com/preauth-sync/preauth-sync/sync/plan"
+)
+
+// What goes in and out is copied, so that nobody shares memory with the ledger,
+// and times are kept as precisely as on a disk: to the millisecond, in UTC.
+
+func copyTime(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Time{}
+	}
+	return time.UnixMilli(t.UnixMilli()).UTC()
+}
+
+func copyRecord(r plan.Record) plan.Record {
+	r.Updated = copyTime(r.Updated)
+	if r.Intent != nil {
+		intent := *r.Intent
+		intent.Deadline = copyTime(intent.Deadline)
+		r.Intent = &intent
+	}
+	if r.Park != nil {
+		park := *r.Park
+		park.Since = copyTime(park.Since)
+		r.Park = &park
+	}
+	if r.Answered != nil {
+		answered := *r.Answered
+		r.Answered = &answered
+	}
+	return r
+}
+
+func copyProperty(p plan.Property) plan.Property {
+	if p.LastCycle != nil {
+		cycle := *p.LastCycle
+		cycle.Started, cycle.Finished = copyTime(cycle.Started), copyTime(cycle.Finished)
+		p.LastCycle = &cycle
+	}
+	return p
+}
+
+func copySink(s plan.Sink) plan.Sink {
+	if s.Candidate != nil {
+		candidate := *s.Candidate
+		candidate.Replied = copyTime(candidate.Replied)
+		s.Candidate = &candidate
+	}
+	return s
+}
+
+func copyToken(t plan.Token) plan.Token {
+	t.Holds = slices.Clone(t.Holds)
+	return t
+}
+
+// merge adds t's holds to those stored, which stay as they are. A token once
+// found foreign stays so until it shows up on another hold.
+func merge(stored, t plan.Token) plan.Token {
+	stored = copyToken(stored)
+	grown := false
+	for _, h := range t.Holds {
+		if !slices.ContainsFunc(stored.Holds, func(k preauth.Hold) bool { return k.Identity == h.Identity }) {
+			stored.Holds, grown = append(stored.Holds, h), true
+		}
+	}
+	stored.Foreign = t.Foreign || stored.Foreign && !grown
+	return stored
+}

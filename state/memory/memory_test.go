@@ -1,0 +1,124 @@
+package memory_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/preauth-sync/preauth-sync/preauth"
+	"github.com/preauth-sync/preauth-sync/state/ledgertest"
+	"github.com/preauth-sync/preauth-sync/state/memory"
+	"github.com/preauth-sync/preauth-sync/sync/plan"
+)
+
+func TestMemoryIsALedger(t *testing.T) {
+	ledgertest.Run(t, func(*testing.T) ledgertest.Ledger { return memory.New(plan.File{New: true}) })
+}
+
+func TestOverlayIsALedger(t *testing.T) {
+	ledgertest.Run(t, func(*testing.T) ledgertest.Ledger { return memory.Overlay(memory.New(plan.File{})) })
+}
+
+func TestOverlayReadsThroughAndKeepsWritesToItself(t *testing.T) {
+	ctx := t.Context()
+	base := memory.New(plan.File{Generation: 4})
+	token := func(name string, foreign bool) plan.Token {
+		return plan.Token{Sink: "v4", Token: name, Holds: []preauth.Hold{{Identity: 1, Token: name}}, Foreign: foreign}
+	}
+	err := base.Commit(ctx, plan.Batch{
+		Records: []plan.Record{ledgertest.HeldRecord(1), ledgertest.HeldRecord(3), ledgertest.HeldRecord(5)},
+		Journal: []plan.Entry{{ID: ledgertest.ID(3), Event: "old"}},
+		Read:    []plan.CustomerRead{{Enterprise: ledgertest.ID(9), CustomerID: ledgertest.ID(8), Cycle: 2}},
+		Tokens:  []plan.Token{token("a", false), token("b", false)}, Highest: []plan.Highest{{Sink: "v4", Identity: 7}},
+		Property: &plan.Property{Enterprise: ledgertest.ID(9)}, Sink: &plan.Sink{Name: "v4"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	over := memory.Overlay(base)
+	done := ledgertest.HeldRecord(3)
+	if err := over.Commit(ctx, plan.Batch{Records: []plan.Record{done}}); !errors.Is(err, plan.ErrConflict) {
+		t.Fatalf("the base's revision must count: %v", err)
+	}
+	done.Revision, done.Phase = 1, plan.Captured
+	batch := plan.Batch{
+		Records: []plan.Record{done, ledgertest.HeldRecord(4)},
+		Journal: []plan.Entry{{ID: ledgertest.ID(3), Event: "new"}},
+		Read: []plan.CustomerRead{
+			{Enterprise: ledgertest.ID(9), CustomerID: ledgertest.ID(8), Cycle: 5},
+			{Enterprise: ledgertest.ID(9), CustomerID: ledgertest.ID(7), Cycle: 5},
+		},
+		Tokens: []plan.Token{token("a", true), token("c", false)}, Highest: []plan.Highest{{Sink: "v4", Identity: 6}},
+		Property: &plan.Property{Enterprise: ledgertest.ID(9), Revision: 1, Cycle: 1},
+		Sink:     &plan.Sink{Name: "v4", Revision: 1, Listed: true},
+	}
+	if err := over.Commit(ctx, batch); err != nil {
+		t.Fatal(err)
+	}
+
+	check := func(l *memory.Ledger, each, unfinished []int, unmatched []string, cycles map[preauth.ID]uint64, lines int) {
+		t.Helper()
+		var gotEach, gotUnfinished []preauth.ID
+		var gotUnmatched []string
+		errEach := l.Each(ctx, func(r plan.Record) error { gotEach = append(gotEach, r.ID); return nil })
+		errUnfinished := l.Unfinished(ctx, "", func(r plan.Record) error { gotUnfinished = append(gotUnfinished, r.ID); return nil })
+		errUnmatched := l.Unmatched(ctx, "v4", func(k plan.Token) error { gotUnmatched = append(gotUnmatched, k.Token); return nil })
+		gotCycles, errCycles := l.ReadCycles(ctx, ledgertest.ID(9), []preauth.ID{ledgertest.ID(7), ledgertest.ID(8)})
+		gotLines, errLines := l.Journal(ctx, ledgertest.ID(3))
+		if err := errors.Join(errEach, errUnfinished, errUnmatched, errCycles, errLines); err != nil {
+			t.Fatal(err)
+		}
+		for _, diff := range []string{
+			ledgertest.Diff(ids(each), gotEach), ledgertest.Diff(ids(unfinished), gotUnfinished),
+			ledgertest.Diff(unmatched, gotUnmatched), ledgertest.Diff(cycles, gotCycles), ledgertest.Diff(lines, len(gotLines)),
+		} {
+			if diff != "" {
+				t.Errorf("want -, got +\n%s", diff)
+			}
+		}
+		if highest, err := l.Highest(ctx, "v4"); highest != 7 || err != nil {
+			t.Errorf("highest %d, %v", highest, err)
+		}
+	}
+	check(over, []int{1, 3, 4, 5}, []int{1, 4, 5}, []string{"b", "c"},
+		map[preauth.ID]uint64{ledgertest.ID(8): 2, ledgertest.ID(7): 5}, 2)
+	check(base, []int{1, 3, 5}, []int{1, 3, 5}, []string{"a", "b"},
+		map[preauth.ID]uint64{ledgertest.ID(8): 2}, 1)
+	if p, _, _ := over.Property(ctx, ledgertest.ID(9)); p.Revision != 2 || p.Cycle != 1 {
+		t.Errorf("the overlay's property is %+v", p)
+	}
+	if s, _, _ := base.Sink(ctx, "v4"); s.Revision != 1 || s.Listed {
+		t.Errorf("the base's sink is %+v", s)
+	}
+}
+
+func ids(numbers []int) []preauth.ID {
+	var all []preauth.ID
+	for _, n := range numbers {
+		all = append(all, ledgertest.ID(n))
+	}
+	return all
+}
+
+func TestACommitThatTheHookRefusesStoresNothing(t *testing.T) {
+	l := memory.New(plan.File{})
+	full := errors.New("the disk is full")
+	l.OnCommit(func(plan.Batch) error { return full })
+	if err := l.Commit(t.Context(), plan.Batch{Records: []plan.Record{ledgertest.HeldRecord(1)}}); !errors.Is(err, full) {
+		t.Fatalf("want the hook's error, got %v", err)
+	}
+	if _, ok, _ := l.Record(t.Context(), ledgertest.ID(1)); ok {
+		t.Fatal("the record has been stored")
+	}
+}
+
+func TestARestartIsNotNewAndHasTheGenerationReached(t *testing.T) {
+	l := memory.New(plan.File{New: true})
+	reached, err := l.Advance(t.Context(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Restart()
+	if f := l.File(); f.New || f.Generation != reached {
+		t.Fatalf("%+v", f)
+	}
+}

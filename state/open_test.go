@@ -1,0 +1,196 @@
+package state_test
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/preauth-sync/preauth-sync/state"
+	"github.com/preauth-sync/preauth-sync/state/ledgertest"
+	"github.com/preauth-sync/preauth-sync/sync/plan"
+)
+
+func kindOf(err error) state.Kind {
+	if refused, ok := errors.AsType[*state.Error](err); ok {
+		return refused.Kind
+	}
+	return 0
+}
+
+func TestAnAbsentFileStaysAbsentForReaders(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := state.Open(state.Options{Path: filepath.Join(dir, "state.db")}); !errors.Is(err, fs.ErrNotExist) {
+		t.Fatalf("want fs.ErrNotExist, got %v", err)
+	}
+	if left := names(t, dir); len(left) != 0 {
+		t.Fatalf("something was created: %v", left)
+	}
+}
+
+func names(t *testing.T, dir string) (found []string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		found = append(found, e.Name())
+	}
+	return found
+}
+
+func TestAFirstStartCreatesTheFileAndItsFolder(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "new", "state.db")
+	l, err := state.Open(state.Options{Path: path, Mode: state.ReadWrite, Binding: addresses()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := plan.File{New: true, ConnectorAddress: "https://pms.test", SinkAddress: "https://v4.test"}
+	if diff := ledgertest.Diff(want, l.File()); diff != "" {
+		t.Error(diff)
+	}
+	for name, mode := range map[string]fs.FileMode{filepath.Dir(path): 0o700 | fs.ModeDir, path: 0o600} {
+		if info, err := os.Stat(name); err != nil || info.Mode() != mode {
+			t.Errorf("%s: %v, %v", name, info.Mode(), err)
+		}
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if left := names(t, filepath.Dir(path)); len(left) != 1 {
+		t.Errorf("something was left beside the file: %v", left)
+	}
+	second := open(t, path)
+	if f := second.File(); f.New || f.Older != "" {
+		t.Errorf("the second start sees %+v", f)
+	}
+	if _, err := state.Open(state.Options{Path: filepath.Join(dir, "a", "b", "state.db"), Mode: state.ReadWrite}); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("two missing folders: %v", err)
+	}
+	if _, err := state.Open(state.Options{Path: dir, Mode: state.ReadWrite}); err == nil {
+		t.Error("a folder was opened as a state file")
+	}
+}
+
+func TestAFileThatIsOpenIsLockedAgainstOthers(t *testing.T) {
+	cases := []struct {
+		first, second state.Mode
+		locked        bool
+	}{
+		{state.ReadWrite, state.ReadWrite, true},
+		{state.ReadWrite, state.ReadOnly, true},
+		{state.ReadOnly, state.ReadWrite, true},
+		{state.ReadOnly, state.ReadOnly, false},
+	}
+	for _, c := range cases {
+		t.Run(fmt.Sprintf("%d then %d", c.first, c.second), func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "state.db")
+			sample(t, path, 1)
+			first, err := state.Open(state.Options{Path: path, Mode: c.first})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = first.Close() }()
+			second, err := state.Open(state.Options{Path: path, Mode: c.second, LockTimeout: 60 * time.Millisecond})
+			if (kindOf(err) == state.Locked) != c.locked {
+				t.Fatalf("%v", err)
+			}
+			if err == nil {
+				_ = second.Close()
+				return
+			}
+			if !strings.Contains(err.Error(), fmt.Sprintf("pid %d", os.Getpid())) {
+				t.Errorf("the holder is not named: %v", err)
+			}
+		})
+	}
+}
+
+func TestEveryRefusalNamesTheFileAndWhatToDo(t *testing.T) {
+	for kind := state.Corrupt; kind <= state.Failed; kind++ {
+		text := (&state.Error{Kind: kind, Path: "/x/state.db", Detail: "what was seen", Err: errors.New("the cause")}).Error()
+		for _, part := range []string{"/x/state.db", "what was seen", "the cause", "; "} {
+			if !strings.Contains(text, part) {
+				t.Errorf("%s: %q lacks %q", kind, text, part)
+			}
+		}
+	}
+}
+
+func TestAReadOnlyLedgerChangesNothing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.db")
+	sample(t, path, 1)
+	l, err := state.Open(state.Options{Path: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	ctx := t.Context()
+	_, advanced := l.Advance(ctx, true)
+	_, _, compacted := l.Compact(ctx)
+	for name, err := range map[string]error{
+		"Commit":  l.Commit(ctx, plan.Batch{Records: []plan.Record{ledgertest.HeldRecord(77)}}),
+		"Advance": advanced, "Compact": compacted, "Restored": l.Restored(ctx), "Rebind": l.Rebind(ctx, addresses()),
+	} {
+		if err == nil {
+			t.Errorf("%s: want an error", name)
+		}
+	}
+}
+
+func TestAClosedLedgerSaysSo(t *testing.T) {
+	l := open(t, filepath.Join(t.TempDir(), "state.db"))
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := l.Record(t.Context(), ledgertest.ID(1)); err == nil || !strings.Contains(err.Error(), "closed") {
+		t.Errorf("Record: %v", err)
+	}
+	if err := l.Commit(t.Context(), plan.Batch{Records: []plan.Record{ledgertest.HeldRecord(1)}}); err == nil || kindOf(err) != 0 {
+		t.Errorf("Commit: %v", err)
+	}
+	if _, err := l.Verify(t.Context()); err == nil {
+		t.Error("Verify: want an error")
+	}
+}
+
+func TestRebindIsRememberedAndThenCompared(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.db")
+	sample(t, path, 1)
+	l, err := state.Open(state.Options{Path: path, Mode: state.ReadWrite})
+	if err != nil {
+		t.Fatal(err)
+	}
+	moved := state.Binding{ConnectorAddress: "https://pms2.test", SinkAddress: "https://v42.test"}
+	if err := errors.Join(l.Rebind(t.Context(), moved), l.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if got := refusal(t, path, moved); got != 0 {
+		t.Errorf("the new addresses: %s", got)
+	}
+	if got := refusal(t, path, addresses()); got != state.OtherAddresses {
+		t.Errorf("the old addresses: %s", got)
+	}
+}
+
+func TestAFileWithoutAddressesTakesThoseOfItsFirstUser(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.db")
+	_ = open(t, path).Close()
+	l, err := state.Open(state.Options{Path: path, Mode: state.ReadWrite, Binding: addresses()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := l.File(); f.ConnectorAddress != addresses().ConnectorAddress {
+		t.Errorf("%+v", f)
+	}
+	_ = l.Close()
+	if got := refusal(t, path, state.Binding{SinkAddress: "https://other.test"}); got != state.OtherAddresses {
+		t.Errorf("another sink: %s", got)
+	}
+}

@@ -1,0 +1,252 @@
+package state
+
+import (
+	"bytes"
+	"encoding/binary"
+	"io"
+)
+
+// maxDepth is far above any real tree's: with 16 byte keys five levels hold
+// more than 10^9 records.
+const maxDepth = 32
+
+// pages walks the pages of one snapshot. Each page may be reached once, must not
+// be free, and its elements must lie back to back as bbolt writes them: so a
+// changed count, offset or length shows even where it would stay within bounds.
+type pages struct {
+	path    string
+	file    io.ReaderAt
+	head    head
+	seen    bitset
+	free    bitset
+	buffers [maxDepth][]byte
+}
+
+type bitset []uint64
+
+func newBitset(n uint64) bitset          { return make(bitset, n/64+1) }
+func (b bitset) has(i uint64) bool       { return b[i/64]&(1<<(i%64)) != 0 }
+func (b bitset) set(i uint64)            { b[i/64] |= 1 << (i % 64) }
+func (b bitset) setRange(from, n uint64) { eachUpTo(from, n, b.set) }
+func eachUpTo(from, n uint64, f func(uint64)) {
+	for i := from; i < from+n; i++ {
+		f(i)
+	}
+}
+
+// newPages reads the free list of the snapshot that h describes.
+func newPages(path string, file io.ReaderAt, h head) (*pages, error) {
+	p := &pages{path: path, file: file, head: h, seen: newBitset(h.high), free: newBitset(h.high)}
+	p.seen.setRange(0, 2)
+	if h.freelist == noFreelist {
+		return p, nil
+	}
+	page, header, err := p.read(h.freelist, 0, freelistFlag)
+	if err != nil {
+		return nil, err
+	}
+	ids, count := page[pageHeaderLength:], uint64(header.count)
+	if count == 0xFFFF {
+		count = binary.NativeEndian.Uint64(ids)
+		ids = ids[8:]
+	}
+	if count > uint64(len(ids)/8) {
+		return nil, corrupt(path, "its list of free pages is longer than its page")
+	}
+	for i := range count {
+		id := binary.NativeEndian.Uint64(ids[i*8:])
+		if id < 2 || id >= h.high || p.free.has(id) || p.seen.has(id) {
+			return nil, corrupt(path, "its list of free pages names page %d wrongly", id)
+		}
+		p.free.set(id)
+	}
+	return p, nil
+}
+
+// read gives a whole page with its overflow. It is valid until the next read at
+// the same depth.
+func (p *pages) read(id uint64, depth int, flags uint16) ([]byte, pageHeader, error) {
+	if id < 2 || id >= p.head.high {
+		return nil, pageHeader{}, corrupt(p.path, "a reference leads to page %d of %d", id, p.head.high)
+	}
+	if depth >= maxDepth {
+		return nil, pageHeader{}, corrupt(p.path, "its pages are nested too deeply")
+	}
+	offset := int64(id) * p.head.pageSize
+	page, err := p.fill(depth, offset, p.head.pageSize)
+	if err != nil {
+		return nil, pageHeader{}, err
+	}
+	header := parsePageHeader(page)
+	if header.id != id || header.flags&flags == 0 || header.flags&(header.flags-1) != 0 {
+		return nil, pageHeader{}, corrupt(p.path, "page %d is not what a reference to it expects", id)
+	}
+	span := header.overflow + 1
+	if span > p.head.high-id {
+		return nil, pageHeader{}, corrupt(p.path, "page %d reaches beyond the end of the file", id)
+	}
+	for i := id; i < id+span; i++ {
+		if p.seen.has(i) || p.free.has(i) {
+			return nil, pageHeader{}, corrupt(p.path, "page %d is in use twice, or in use and free", i)
+		}
+		p.seen.set(i)
+	}
+	if span > 1 {
+		page, err = p.fill(depth, offset, int64(span)*p.head.pageSize)
+	}
+	return page, header, err
+}
+
+func (p *pages) fill(depth int, offset, length int64) ([]byte, error) {
+	if int64(cap(p.buffers[depth])) < length {
+		p.buffers[depth] = make([]byte, length)
+	}
+	page := p.buffers[depth][:length]
+	if _, err := p.file.ReadAt(page, offset); err != nil {
+		return nil, &Error{Kind: Corrupt, Path: p.path, Detail: "its pages cannot be read", Err: err}
+	}
+	return page, nil
+}
+
+// element is one entry of a branch or leaf page. It shares the page's memory.
+type element struct {
+	key, value []byte
+	// child is a branch element's page.
+	child uint64
+	// bucket tells that a leaf element's value is a nested bucket.
+	bucket bool
+}
+
+// tree hands over the leaf elements below page id, whose keys must lie from low
+// up to but without high; nil means no limit.
+func (p *pages) tree(id uint64, depth int, low, high []byte, leaf func(element) error) error {
+	page, header, err := p.read(id, depth, branchFlag|leafFlag)
+	if err != nil {
+		return err
+	}
+	// An emptied bucket becomes a small one, and an emptied page is taken out.
+	// Only the root bucket's page may be empty.
+	if header.count == 0 && id != p.head.root {
+		return corrupt(p.path, "page %d is empty", id)
+	}
+	if header.flags == leafFlag {
+		return p.elements(page, header, low, high, leaf)
+	}
+	children := make([]element, 0, header.count)
+	err = p.elements(page, header, low, high, func(e element) error {
+		children = append(children, e)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for i, each := range children {
+		next := high
+		if i+1 < len(children) {
+			next = children[i+1].key
+		}
+		if err := p.tree(each.child, depth+1, each.key, next, leaf); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// elements hands over what stands on one page, in order.
+func (p *pages) elements(page []byte, header pageHeader, low, high []byte, visit func(element) error) error {
+	order, length := binary.NativeEndian, uint64(len(page))
+	expected := uint64(pageHeaderLength + elementLength*header.count)
+	if expected > length {
+		return corrupt(p.path, "page %d has more elements than room", header.id)
+	}
+	var last []byte
+	for i := range header.count {
+		base := uint64(pageHeaderLength + elementLength*i)
+		raw := page[base:]
+		var e element
+		var start, keyLength, valueLength uint64
+		if header.flags == branchFlag {
+			start, keyLength = uint64(order.Uint32(raw)), uint64(order.Uint32(raw[4:]))
+			e.child = order.Uint64(raw[8:])
+		} else {
+			if flags := order.Uint32(raw); flags > 1 {
+				return corrupt(p.path, "page %d holds an element of unknown kind %d", header.id, flags)
+			}
+			e.bucket = order.Uint32(raw) == 1
+			start, keyLength = uint64(order.Uint32(raw[4:])), uint64(order.Uint32(raw[8:]))
+			valueLength = uint64(order.Uint32(raw[12:]))
+		}
+		if keyLength == 0 || base+start != expected || expected+keyLength+valueLength > length {
+			return corrupt(p.path, "element %d of page %d is not where it should be", i, header.id)
+		}
+		e.key = page[expected : expected+keyLength]
+		e.value = page[expected+keyLength : expected+keyLength+valueLength]
+		expected += keyLength + valueLength
+		if i == 0 && low != nil && bytes.Compare(e.key, low) < 0 ||
+			i > 0 && bytes.Compare(e.key, last) <= 0 || high != nil && bytes.Compare(e.key, high) >= 0 {
+			return corrupt(p.path, "element %d of page %d is out of order", i, header.id)
+		}
+		last = e.key
+		if err := visit(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bucketRoot is where the contents of a bucket stand.
+type bucketRoot struct {
+	page     uint64
+	sequence uint64
+	// inline is the only page of a small bucket: it is a value of its parent.
+	inline []byte
+}
+
+func (p *pages) parseBucket(value []byte) (bucketRoot, error) {
+	if len(value) < bucketHeadLength {
+		return bucketRoot{}, corrupt(p.path, "a bucket of %d bytes is too short", len(value))
+	}
+	order := binary.NativeEndian
+	b := bucketRoot{page: order.Uint64(value), sequence: order.Uint64(value[8:])}
+	if b.page == 0 {
+		b.inline = bytes.Clone(value[bucketHeadLength:])
+		if len(b.inline) < pageHeaderLength {
+			return bucketRoot{}, corrupt(p.path, "a bucket of %d bytes is too short", len(value))
+		}
+	}
+	return b, nil
+}
+
+// bucket hands over the elements of a bucket that lies in the root bucket.
+func (p *pages) bucket(b bucketRoot, visit func(element) error) error {
+	if b.inline == nil {
+		return p.tree(b.page, 1, nil, nil, visit)
+	}
+	header := parsePageHeader(b.inline)
+	if header.flags != leafFlag || header.overflow != 0 || header.id != 0 {
+		return corrupt(p.path, "a small bucket is not what it should be")
+	}
+	// A small bucket is as long as its elements, which shows a changed count.
+	length := pageHeaderLength + elementLength*header.count
+	err := p.elements(b.inline, header, nil, nil, func(e element) error {
+		length += len(e.key) + len(e.value)
+		return visit(e)
+	})
+	if err == nil && length != len(b.inline) {
+		return corrupt(p.path, "a small bucket has %d bytes instead of %d", len(b.inline), length)
+	}
+	return err
+}
+
+// lost gives a page that is neither reached nor free, if there is one. A sound
+// file has none: a reference that skips a level of a tree, and with it most of a
+// bucket, shows only here. The free list's own pages count as reached; without a
+// free list, which this program always writes, everything may be lost.
+func (p *pages) lost() (uint64, bool) {
+	for id := range p.head.high {
+		if !p.seen.has(id) && !p.free.has(id) {
+			return id, true
+		}
+	}
+	return 0, p.head.freelist == noFreelist
+}

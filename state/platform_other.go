@@ -1,0 +1,12 @@
+//go:build !linux
+
+package state
+
+import "os"
+
+// place renames a file, or fails with fs.ErrExist when the new name is taken.
+func place(from, to string) error { return placeByLink(from, to) }
+
+func readAhead(*os.File, int64) {}
+
+func holder(*os.File) int { return 0 }

@@ -1,0 +1,112 @@
+package state
+
+import (
+	"bytes"
+	"context"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/preauth-sync/preauth-sync/preauth"
+	"github.com/preauth-sync/preauth-sync/sync/plan"
+)
+
+// scanPage is how many entries one read transaction hands over. A transaction
+// held open while they are visited would keep every page it can see from being
+// used again, and the file would grow.
+const scanPage = 1000
+
+// Each hands over every record, in the order of their Ids. What is committed
+// meanwhile may be seen or not.
+func (l *Ledger) Each(ctx context.Context, visit func(plan.Record) error) error {
+	return scan(ctx, l, bucketRecords, nil, func(_ *bolt.Tx, key, value []byte) (plan.Record, error) {
+		return l.decodeRecord(keyID(key), key, value)
+	}, visit)
+}
+
+// Unfinished hands over the unfinished records of one enterprise, or of all
+// for "". What is committed meanwhile may be seen or not.
+func (l *Ledger) Unfinished(ctx context.Context, enterprise preauth.ID, visit func(plan.Record) error) error {
+	var prefix []byte
+	if enterprise != "" {
+		var err error
+		if prefix, err = idKey(enterprise); err != nil {
+			return err
+		}
+	}
+	return scan(ctx, l, bucketUnfinished, prefix, func(tx *bolt.Tx, key, value []byte) (plan.Record, error) {
+		if _, err := unseal(bucketUnfinished, key, value); err != nil {
+			return plan.Record{}, l.fault(bucketUnfinished, key, err)
+		}
+		id := key[idLength:]
+		r, ok, err := l.record(tx, keyID(id), bytes.Clone(id))
+		if err != nil {
+			return r, err
+		}
+		indexed, err := pairKey(r.Enterprise, keyID(id))
+		if err != nil {
+			return r, err
+		}
+		if !ok || !r.Unfinished() || !bytes.Equal(indexed, key) {
+			return r, corrupt(l.options.Path, "the index of unfinished records is wrong about record %s", keyID(id))
+		}
+		return r, nil
+	}, visit)
+}
+
+// Unmatched hands over the tokens of a sink that are not yet known to be foreign.
+func (l *Ledger) Unmatched(ctx context.Context, sink string, visit func(plan.Token) error) error {
+	prefix, err := tokenKey(sink, "")
+	if err != nil {
+		return err
+	}
+	return scan(ctx, l, bucketUnmatched, prefix, func(tx *bolt.Tx, key, value []byte) (plan.Token, error) {
+		if _, err := unseal(bucketUnmatched, key, value); err != nil {
+			return plan.Token{}, l.fault(bucketUnmatched, key, err)
+		}
+		t, ok, err := l.token(key, tx.Bucket([]byte(bucketTokens)).Get(key))
+		if err != nil {
+			return t, err
+		}
+		if !ok || t.Foreign {
+			return t, corrupt(l.options.Path, "the index of unmatched tokens is wrong about %s", describe(bucketTokens, key))
+		}
+		return t, nil
+	}, visit)
+}
+
+// scan hands over what stands in a bucket under a prefix, page by page. visit is
+// called outside of any transaction.
+func scan[T any](
+	ctx context.Context, l *Ledger, bucket string, prefix []byte,
+	decode func(tx *bolt.Tx, key, value []byte) (T, error), visit func(T) error,
+) error {
+	after := prefix
+	for {
+		page := make([]T, 0, scanPage)
+		err := l.viewNow(ctx, func(tx *bolt.Tx) error {
+			cursor := tx.Bucket([]byte(bucket)).Cursor()
+			key, value := cursor.Seek(after)
+			for ; key != nil && bytes.HasPrefix(key, prefix) && len(page) < scanPage; key, value = cursor.Next() {
+				each, err := decode(tx, key, value)
+				if err != nil {
+					return err
+				}
+				page = append(page, each)
+				// The next page begins after this key: at its least successor.
+				after = append(bytes.Clone(key), 0)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		for _, each := range page {
+			if err := visit(each); err != nil {
+				return err
+			}
+		}
+		if len(page) < scanPage {
+			return nil
+		}
+	}
+}

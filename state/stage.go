@@ -1,0 +1,321 @@
+package state
+
+import (
+	"bytes"
+	"fmt"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/preauth-sync/preauth-sync/preauth"
+	"github.com/preauth-sync/preauth-sync/sync/plan"
+)
+
+// write is one change of a transaction.
+type write struct {
+	bucket string
+	key    []byte
+	// value nil deletes the key.
+	value []byte
+	// entry is a journal line: its key and value wait for its sequence.
+	entry func(seq uint64) (key, value []byte, err error)
+}
+
+// stager works out what a batch writes. It only reads, so that a batch that is
+// refused half way leaves no trace in the transaction it shares.
+type stager struct {
+	l      *Ledger
+	tx     *bolt.Tx
+	writes []write
+}
+
+func (l *Ledger) stage(tx *bolt.Tx, batch plan.Batch) ([]write, error) {
+	s := &stager{l: l, tx: tx}
+	if err := s.records(batch.Records, batch.Property); err != nil {
+		return nil, err
+	}
+	if err := s.property(batch.Property); err != nil {
+		return nil, err
+	}
+	if err := s.sink(batch.Sink); err != nil {
+		return nil, err
+	}
+	if err := s.journal(batch.Journal); err != nil {
+		return nil, err
+	}
+	if err := s.customers(batch.Read); err != nil {
+		return nil, err
+	}
+	if err := s.tokens(batch.Tokens); err != nil {
+		return nil, err
+	}
+	if err := s.highest(batch.Highest); err != nil {
+		return nil, err
+	}
+	return s.writes, nil
+}
+
+func apply(tx *bolt.Tx, writes []write) error {
+	for _, w := range writes {
+		bucket, key, value := tx.Bucket([]byte(w.bucket)), w.key, w.value
+		if w.entry != nil {
+			seq, err := bucket.NextSequence()
+			if err != nil {
+				return err
+			}
+			if key, value, err = w.entry(seq); err != nil {
+				return err
+			}
+		}
+		var err error
+		if value == nil {
+			err = bucket.Delete(key)
+		} else {
+			err = bucket.Put(key, value)
+		}
+		if err != nil {
+			return fmt.Errorf("storing in %s: %w", w.bucket, err)
+		}
+	}
+	return nil
+}
+
+func (s *stager) stored(bucket string, key []byte) []byte {
+	return s.tx.Bucket([]byte(bucket)).Get(key)
+}
+
+func (s *stager) put(bucket string, key []byte, wire any) error {
+	value, err := s.l.codec.put(bucket, key, wire)
+	if err != nil {
+		return err
+	}
+	s.writes = append(s.writes, write{bucket: bucket, key: key, value: value})
+	return nil
+}
+
+// index puts or deletes a key of an index bucket.
+func (s *stager) index(bucket string, key []byte, present bool) {
+	w := write{bucket: bucket, key: key}
+	if present {
+		w.value = seal(bucket, key, nil)
+	}
+	s.writes = append(s.writes, w)
+}
+
+// conflict compares a stored revision (0 for none) with the one that was read.
+func conflict(what string, stored, read uint64) error {
+	if stored == read {
+		return nil
+	}
+	return fmt.Errorf("%s is at revision %d and was read at %d: %w", what, stored, read, plan.ErrConflict)
+}
+
+func (s *stager) records(records []plan.Record, property *plan.Property) error {
+	seen := make(map[preauth.ID]bool, len(records))
+	transitions := make([]transition, 0, len(records))
+	for _, r := range records {
+		if seen[r.ID] {
+			return fmt.Errorf("record %s stands twice in one batch", r.ID)
+		}
+		seen[r.ID] = true
+		old, err := s.record(r)
+		if err != nil {
+			return err
+		}
+		if err := s.unfinished(old, r); err != nil {
+			return err
+		}
+		transitions = append(transitions, transition{old: old, now: r})
+	}
+	return s.identities(transitions, property)
+}
+
+// record puts a record, and gives the one that was stored.
+func (s *stager) record(r plan.Record) (plan.Record, error) {
+	key, err := idKey(r.ID)
+	if err != nil {
+		return plan.Record{}, err
+	}
+	old, _, err := s.l.record(s.tx, r.ID, key)
+	if err != nil {
+		return plan.Record{}, err
+	}
+	if err := conflict("record "+string(r.ID), old.Revision, r.Revision); err != nil {
+		return plan.Record{}, err
+	}
+	wire, err := toWireRecord(r)
+	if err != nil {
+		return plan.Record{}, err
+	}
+	wire.Revision++
+	return old, s.put(bucketRecords, key, wire)
+}
+
+// unfinished keeps the index of unfinished records.
+func (s *stager) unfinished(old, r plan.Record) error {
+	indexed, err := pairKey(r.Enterprise, r.ID)
+	if err != nil {
+		return err
+	}
+	wasIndexed := old.Revision > 0 && old.Unfinished()
+	if wasIndexed && (!r.Unfinished() || old.Enterprise != r.Enterprise) {
+		stale, err := pairKey(old.Enterprise, old.ID)
+		if err != nil {
+			return err
+		}
+		s.index(bucketUnfinished, stale, false)
+		wasIndexed = false
+	}
+	if r.Unfinished() && !wasIndexed {
+		s.index(bucketUnfinished, indexed, true)
+	}
+	return nil
+}
+
+func (s *stager) property(p *plan.Property) error {
+	if p == nil {
+		return nil
+	}
+	key, err := idKey(p.Enterprise)
+	if err != nil {
+		return err
+	}
+	old, _, err := s.l.property(key, s.stored(bucketProperties, key))
+	if err != nil {
+		return err
+	}
+	if err := conflict("property "+string(p.Enterprise), old.Revision, p.Revision); err != nil {
+		return err
+	}
+	wire := toWireProperty(*p)
+	wire.Revision++
+	return s.put(bucketProperties, key, wire)
+}
+
+func (s *stager) sink(sink *plan.Sink) error {
+	if sink == nil {
+		return nil
+	}
+	key, err := sinkKey(sink.Name)
+	if err != nil {
+		return err
+	}
+	old, _, err := s.l.sink(key, s.stored(bucketSinks, key))
+	if err != nil {
+		return err
+	}
+	if err := conflict("sink "+sink.Name, old.Revision, sink.Revision); err != nil {
+		return err
+	}
+	wire, err := toWireSink(*sink)
+	if err != nil {
+		return err
+	}
+	wire.Revision++
+	return s.put(bucketSinks, key, wire)
+}
+
+func (s *stager) journal(entries []plan.Entry) error {
+	for _, e := range entries {
+		id, err := idKey(e.ID)
+		if err != nil {
+			return fmt.Errorf("a journal line: %w", err)
+		}
+		s.writes = append(s.writes, write{
+			bucket: bucketJournal,
+			entry: func(seq uint64) ([]byte, []byte, error) {
+				key := journalKey(id, seq)
+				value, err := s.l.codec.put(bucketJournal, key, toWireEntry(e))
+				return key, value, err
+			},
+		})
+	}
+	return nil
+}
+
+func (s *stager) customers(read []plan.CustomerRead) error {
+	seen := make(map[string]bool, len(read))
+	for _, each := range read {
+		key, err := pairKey(each.Enterprise, each.CustomerID)
+		if err != nil {
+			return err
+		}
+		if seen[string(key)] || s.stored(bucketCustomers, key) != nil {
+			continue
+		}
+		seen[string(key)] = true
+		s.writes = append(s.writes, write{
+			bucket: bucketCustomers, key: key, value: sealNumber(bucketCustomers, key, each.Cycle),
+		})
+	}
+	return nil
+}
+
+func (s *stager) tokens(tokens []plan.Token) error {
+	staged := make(map[string]plan.Token, len(tokens))
+	for _, t := range tokens {
+		key, err := tokenKey(t.Sink, t.Token)
+		if err != nil {
+			return err
+		}
+		old, exists := staged[string(key)]
+		if !exists {
+			if old, exists, err = s.l.token(key, s.stored(bucketTokens, key)); err != nil {
+				return err
+			}
+		}
+		if exists {
+			t = mergeToken(old, t)
+		}
+		staged[string(key)] = t
+		if err := s.put(bucketTokens, key, toWireToken(t)); err != nil {
+			return err
+		}
+		s.index(bucketUnmatched, bytes.Clone(key), !t.Foreign)
+	}
+	return nil
+}
+
+// mergeToken adds t's holds to those stored, which stay as they are. A token
+// once found foreign stays so until it shows up on another hold.
+func mergeToken(stored, t plan.Token) plan.Token {
+	known := make(map[int64]bool, len(stored.Holds))
+	for _, h := range stored.Holds {
+		known[h.Identity] = true
+	}
+	grown := false
+	for _, h := range t.Holds {
+		if !known[h.Identity] {
+			known[h.Identity], grown = true, true
+			stored.Holds = append(stored.Holds, h)
+		}
+	}
+	stored.Foreign = t.Foreign || stored.Foreign && !grown
+	return stored
+}
+
+func (s *stager) highest(highest []plan.Highest) error {
+	staged := make(map[string]int64, len(highest))
+	for _, h := range highest {
+		key, err := sinkKey(h.Sink)
+		if err != nil {
+			return err
+		}
+		if h.Identity < 0 {
+			return fmt.Errorf("identity %d of sink %s is negative", h.Identity, h.Sink)
+		}
+		old, exists := staged[h.Sink]
+		if !exists {
+			if old, err = s.l.highest(key, s.stored(bucketHighest, key)); err != nil {
+				return err
+			}
+		}
+		if h.Identity <= old {
+			continue
+		}
+		staged[h.Sink] = h.Identity
+		s.writes = append(s.writes, write{
+			bucket: bucketHighest, key: key, value: sealNumber(bucketHighest, key, uint64(h.Identity)),
+		})
+	}
+	return nil
+}

@@ -1,0 +1,289 @@
+package state
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/preauth-sync/preauth-sync/sync/plan"
+)
+
+// Report is what a full check of the file has counted.
+type Report struct {
+	Pages      uint64             `json:"pages"`
+	Generation uint64             `json:"generation"`
+	Records    int                `json:"records"`
+	Phases     map[plan.Phase]int `json:"-"`
+	Unfinished int                `json:"unfinished"`
+	Identities int                `json:"identities"`
+	Journal    int                `json:"journal"`
+	Customers  int                `json:"customers"`
+	Properties int                `json:"properties"`
+	Sinks      int                `json:"sinks"`
+	Tokens     int                `json:"tokens"`
+	Unmatched  int                `json:"unmatched"`
+	// Problems are the first things found wrong, in words; at most 20.
+	Problems []string `json:"problems,omitempty"`
+}
+
+const maxProblems = 20
+
+// Verify checks everything: each page, each checksum, each document, that the
+// indexes and the records say the same. It reads one snapshot, and others go on
+// writing meanwhile. An error that is *Error with Corrupt tells the first
+// problem; the report then lists more of them.
+func (l *Ledger) Verify(ctx context.Context) (Report, error) {
+	if err := ctx.Err(); err != nil {
+		return Report{}, err
+	}
+	v := &verifier{l: l, report: Report{Phases: make(map[plan.Phase]int)}}
+	err := guard(l.options.Path, func() error { return v.snapshot(ctx) })
+	if err == nil && len(v.report.Problems) > 0 {
+		err = corrupt(l.options.Path, "%s", v.report.Problems[0])
+	}
+	return v.report, err
+}
+
+type verifier struct {
+	l      *Ledger
+	report Report
+	// identified counts the records that have an identity.
+	identified int
+}
+
+func (v *verifier) problem(format string, args ...any) {
+	if len(v.report.Problems) < maxProblems {
+		v.report.Problems = append(v.report.Problems, fmt.Sprintf(format, args...))
+	}
+}
+
+func (v *verifier) snapshot(ctx context.Context) error {
+	tx, h, err := v.begin()
+	if err != nil {
+		return err
+	}
+	defer v.l.swap.RUnlock()
+	defer func() { _ = tx.Rollback() }()
+	found, err := inspect(v.l.options.Path, v.l.handle, h, v.l.codec)
+	if err != nil {
+		return err
+	}
+	v.report.Pages, v.report.Generation = found.pages, found.file.Generation
+	// bbolt's own check shares its list of free pages with writers, so it runs
+	// where there are none. It comes after inspect, since it trusts what it reads.
+	if v.l.options.Mode == ReadOnly {
+		for err := range tx.Check() {
+			v.problem("%v", err)
+		}
+	}
+	for _, each := range []func(context.Context, *bolt.Tx) error{
+		v.records, v.unfinished, v.identities, v.journal, v.customers, v.properties, v.sinks, v.tokens, v.unmatched,
+	} {
+		if err := each(ctx, tx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// begin starts a read transaction and gives the head that it sees: with no
+// writer at work, the newest. Without an error it holds swap for reading.
+func (v *verifier) begin() (tx *bolt.Tx, h head, err error) {
+	l := v.l
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	l.swap.RLock()
+	defer func() {
+		if err != nil {
+			l.swap.RUnlock()
+		}
+	}()
+	if err := l.readable(); err != nil {
+		return nil, head{}, err
+	}
+	length, err := size(l.handle)
+	if err != nil {
+		return nil, head{}, err
+	}
+	if h, err = newestHead(l.options.Path, l.handle, length); err != nil {
+		return nil, head{}, err
+	}
+	if tx, err = l.db.Begin(false); err != nil {
+		return nil, head{}, err
+	}
+	if uint64(tx.ID()) != h.txid {
+		_ = tx.Rollback()
+		return nil, head{}, corrupt(l.options.Path, "its newest head is transaction %d, the open one is %d", h.txid, tx.ID())
+	}
+	return tx, h, nil
+}
+
+// each visits a bucket, and keeps on after what is corrupt.
+func (v *verifier) each(ctx context.Context, tx *bolt.Tx, bucket string, visit func(key, value []byte) error) error {
+	return tx.Bucket([]byte(bucket)).ForEach(func(key, value []byte) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		err := visit(key, value)
+		var refusal *Error
+		if errors.As(err, &refusal) && refusal.Kind == Corrupt {
+			v.problem("%s", refusal.Detail)
+			return nil
+		}
+		return err
+	})
+}
+
+func (v *verifier) records(ctx context.Context, tx *bolt.Tx) error {
+	index := tx.Bucket([]byte(bucketUnfinished))
+	return v.each(ctx, tx, bucketRecords, func(key, value []byte) error {
+		v.report.Records++
+		r, err := v.l.decodeRecord(keyID(key), key, value)
+		if err != nil {
+			return err
+		}
+		v.report.Phases[r.Phase]++
+		if r.Identity != 0 {
+			v.identified++
+		}
+		indexed, err := pairKey(r.Enterprise, r.ID)
+		if err != nil {
+			return err
+		}
+		if r.Unfinished() && index.Get(indexed) == nil {
+			v.problem("record %s is unfinished and missing from the index", r.ID)
+		}
+		return nil
+	})
+}
+
+func (v *verifier) unfinished(ctx context.Context, tx *bolt.Tx) error {
+	return v.each(ctx, tx, bucketUnfinished, func(key, _ []byte) error {
+		v.report.Unfinished++
+		if len(key) != 2*idLength {
+			return corrupt(v.l.options.Path, "the index of unfinished records holds %x", key)
+		}
+		id := keyID(key[idLength:])
+		r, ok, err := v.l.record(tx, id, key[idLength:])
+		if err != nil {
+			return err
+		}
+		enterprise, err := optionalIDKey(r.Enterprise)
+		if err != nil {
+			return err
+		}
+		if !ok || !r.Unfinished() || !bytes.Equal(enterprise, key[:idLength]) {
+			v.problem("the index of unfinished records is wrong about record %s", id)
+		}
+		return nil
+	})
+}
+
+func (v *verifier) identities(ctx context.Context, tx *bolt.Tx) error {
+	err := v.each(ctx, tx, bucketIdentities, func(key, _ []byte) error {
+		v.report.Identities++
+		owner, _, err := v.l.owner(tx, key)
+		if err != nil {
+			return err
+		}
+		id, err := idKey(owner)
+		if err != nil {
+			return err
+		}
+		r, _, err := v.l.record(tx, owner, id)
+		if err != nil {
+			return err
+		}
+		if sink, _, _ := bytes.Cut(key, []byte{0}); !bytes.Equal(key, identityKey(string(sink), r.Identity)) {
+			v.problem("the index of identities is wrong about record %s", owner)
+		}
+		return nil
+	})
+	if err == nil && v.report.Identities != v.identified {
+		v.problem("%d records have an identity and the index has %d", v.identified, v.report.Identities)
+	}
+	return err
+}
+
+func (v *verifier) journal(ctx context.Context, tx *bolt.Tx) error {
+	// Lines are numbered without a gap and never deleted.
+	written := tx.Bucket([]byte(bucketJournal)).Sequence()
+	err := v.each(ctx, tx, bucketJournal, func(key, value []byte) error {
+		v.report.Journal++
+		if len(key) != idLength+seqLength {
+			return corrupt(v.l.options.Path, "the journal holds %x", key)
+		}
+		_, err := v.l.entry(key, value)
+		return err
+	})
+	if err == nil && uint64(v.report.Journal) != written {
+		v.problem("the journal has %d lines and should have %d", v.report.Journal, written)
+	}
+	return err
+}
+
+func (v *verifier) customers(ctx context.Context, tx *bolt.Tx) error {
+	return v.each(ctx, tx, bucketCustomers, func(key, value []byte) error {
+		v.report.Customers++
+		if _, err := unsealNumber(bucketCustomers, key, value); err != nil || len(key) != 2*idLength {
+			v.problem("%s is wrong", describe(bucketCustomers, key))
+		}
+		return nil
+	})
+}
+
+func (v *verifier) properties(ctx context.Context, tx *bolt.Tx) error {
+	return v.each(ctx, tx, bucketProperties, func(key, value []byte) error {
+		v.report.Properties++
+		_, _, err := v.l.property(key, value)
+		return err
+	})
+}
+
+func (v *verifier) sinks(ctx context.Context, tx *bolt.Tx) error {
+	err := v.each(ctx, tx, bucketSinks, func(key, value []byte) error {
+		v.report.Sinks++
+		_, _, err := v.l.sink(key, value)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return v.each(ctx, tx, bucketHighest, func(key, value []byte) error {
+		_, err := v.l.highest(key, value)
+		return err
+	})
+}
+
+func (v *verifier) tokens(ctx context.Context, tx *bolt.Tx) error {
+	index := tx.Bucket([]byte(bucketUnmatched))
+	return v.each(ctx, tx, bucketTokens, func(key, value []byte) error {
+		v.report.Tokens++
+		t, _, err := v.l.token(key, value)
+		if err != nil {
+			return err
+		}
+		if own, err := tokenKey(t.Sink, t.Token); err != nil || !bytes.Equal(own, key) {
+			v.problem("%s holds another token", describe(bucketTokens, key))
+		}
+		if !t.Foreign && index.Get(key) == nil {
+			v.problem("%s is unmatched and missing from the index", describe(bucketTokens, key))
+		}
+		return nil
+	})
+}
+
+func (v *verifier) unmatched(ctx context.Context, tx *bolt.Tx) error {
+	tokens := tx.Bucket([]byte(bucketTokens))
+	return v.each(ctx, tx, bucketUnmatched, func(key, _ []byte) error {
+		v.report.Unmatched++
+		t, ok, err := v.l.token(key, tokens.Get(key))
+		if err == nil && (!ok || t.Foreign) {
+			v.problem("the index of unmatched tokens is wrong about %s", describe(bucketTokens, key))
+		}
+		return err
+	})
+}

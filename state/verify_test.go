@@ -1,0 +1,71 @@
+package state_test
+
+import (
+	"bytes"
+	"errors"
+	"path/filepath"
+	"testing"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/preauth-sync/preauth-sync/state"
+	"github.com/preauth-sync/preauth-sync/state/ledgertest"
+	"github.com/preauth-sync/preauth-sync/sync/plan"
+)
+
+// TestVerifyFindsIndexesThatDisagree: these files are sound byte by byte.
+func TestVerifyFindsIndexesThatDisagree(t *testing.T) {
+	drop := func(bucket string) func(tx *bolt.Tx) error {
+		return func(tx *bolt.Tx) error {
+			key, _ := tx.Bucket([]byte(bucket)).Cursor().First()
+			return tx.Bucket([]byte(bucket)).Delete(bytes.Clone(key))
+		}
+	}
+	stray := func(bucket string, key []byte) func(tx *bolt.Tx) error {
+		return func(tx *bolt.Tx) error { return tx.Bucket([]byte(bucket)).Put(key, state.Seal(bucket, key, nil)) }
+	}
+	cases := map[string]func(tx *bolt.Tx) error{
+		"an unfinished record that the index has lost": drop("unfinished"),
+		"a token that the index has lost":              drop("unmatched"),
+		"a record that is gone":                        drop("records"),
+		"an identity that the index has lost":          drop("identities"),
+		"a token that is gone":                         drop("tokens"),
+		"a journal line that is gone":                  drop("journal"),
+		"an index entry for nothing":                   stray("unfinished", bytes.Repeat([]byte{7}, 32)),
+		"an index entry of a wrong length":             stray("unfinished", []byte{7}),
+		"an unmatched token that is none":              stray("unmatched", []byte("v4\x00nothing")),
+	}
+	for name, change := range cases {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "state.db")
+			sample(t, path, 10)
+			tamper(t, path, change)
+			for _, mode := range []state.Mode{state.ReadOnly, state.ReadWrite} {
+				l, err := state.Open(state.Options{Path: path, Mode: mode})
+				if err != nil {
+					t.Fatal(err)
+				}
+				report, err := l.Verify(t.Context())
+				var refused *state.Error
+				if !errors.As(err, &refused) || refused.Kind != state.Corrupt || len(report.Problems) == 0 {
+					t.Errorf("want corrupt, got %v, %v", err, report.Problems)
+				}
+				_ = l.Close()
+			}
+		})
+	}
+}
+
+func TestVerifyCountsWhatThereIs(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.db")
+	sample(t, path, 10)
+	report := ledgertest.Verify(t, path)
+	report.Pages = 0
+	want := state.Report{
+		Generation: 1, Records: 11, Phases: map[plan.Phase]int{plan.Created: 10, plan.Capturing: 1}, Unfinished: 11,
+		Identities: 11, Journal: 10, Customers: 1, Properties: 1, Sinks: 1, Tokens: 1, Unmatched: 1,
+	}
+	if diff := ledgertest.Diff(want, report); diff != "" {
+		t.Fatal(diff)
+	}
+}

@@ -1,0 +1,237 @@
+package state
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/shopspring/decimal"
+
+	"github.com/preauth-sync/preauth-sync/preauth"
+	"github.com/preauth-sync/preauth-sync/sync/plan"
+)
+
+// The wire structs are the documents as stored. The numbers in their tags, and
+// those of the constants of plan and preauth that are stored as numbers, are
+// part of the schema: a test pins them. Amounts are decimal text, times are
+// milliseconds since 1970 with 0 for none, UUIDs are 16 bytes.
+
+type wireMoney struct {
+	_        struct{} `cbor:",toarray"`
+	Amount   string
+	Currency string
+}
+
+type wireObservation struct {
+	State       uint8      `cbor:"1,keyasint,omitempty"`
+	StateText   string     `cbor:"2,keyasint,omitempty"`
+	Active      bool       `cbor:"3,keyasint,omitempty"`
+	Amount      *wireMoney `cbor:"4,keyasint,omitempty"`
+	AmountFault string     `cbor:"5,keyasint,omitempty"`
+}
+
+type wirePark struct {
+	Reason     string          `cbor:"1,keyasint"`
+	Seen       wireObservation `cbor:"2,keyasint"`
+	Since      int64           `cbor:"3,keyasint,omitempty"`
+	Detail     string          `cbor:"4,keyasint,omitempty"`
+	TrackingID string          `cbor:"5,keyasint,omitempty"`
+}
+
+type wireIntent struct {
+	Action          uint8      `cbor:"1,keyasint"`
+	Attempt         int        `cbor:"2,keyasint,omitempty"`
+	Amount          *wireMoney `cbor:"3,keyasint,omitempty"`
+	PaymentMethodID int64      `cbor:"4,keyasint,omitempty"`
+	Token           string     `cbor:"5,keyasint,omitempty"`
+	CreatedByUserID int64      `cbor:"6,keyasint,omitempty"`
+	Deadline        int64      `cbor:"7,keyasint,omitempty"`
+	Before          uint8      `cbor:"8,keyasint,omitempty"`
+	Resent          bool       `cbor:"9,keyasint,omitempty"`
+	Adopt           bool       `cbor:"10,keyasint,omitempty"`
+}
+
+type wireRecord struct {
+	Revision        uint64           `cbor:"1,keyasint"`
+	Enterprise      []byte           `cbor:"2,keyasint,omitempty"`
+	CustomerID      []byte           `cbor:"3,keyasint,omitempty"`
+	Card            []byte           `cbor:"4,keyasint,omitempty"`
+	CardText        string           `cbor:"5,keyasint,omitempty"`
+	Phase           uint8            `cbor:"6,keyasint,omitempty"`
+	Identity        int64            `cbor:"7,keyasint,omitempty"`
+	Unsure          bool             `cbor:"8,keyasint,omitempty"`
+	Generation      uint64           `cbor:"9,keyasint,omitempty"`
+	Amount          *wireMoney       `cbor:"10,keyasint,omitempty"`
+	PaymentMethodID int64            `cbor:"11,keyasint,omitempty"`
+	Intent          *wireIntent      `cbor:"12,keyasint,omitempty"`
+	Sends           int              `cbor:"13,keyasint,omitempty"`
+	Seen            wireObservation  `cbor:"14,keyasint"`
+	History         uint8            `cbor:"15,keyasint,omitempty"`
+	Missing         int              `cbor:"16,keyasint,omitempty"`
+	Park            *wirePark        `cbor:"17,keyasint,omitempty"`
+	Answered        *wireObservation `cbor:"18,keyasint,omitempty"`
+	Updated         int64            `cbor:"19,keyasint,omitempty"`
+}
+
+func toWireRecord(r plan.Record) (wireRecord, error) {
+	w := wireRecord{
+		Revision: r.Revision, Phase: uint8(r.Phase), Identity: r.Identity, Unsure: r.Unsure,
+		Generation: r.Generation, Amount: toWireMoney(r.Amount), PaymentMethodID: r.PaymentMethodID,
+		Sends: r.Sends, Seen: toWireObservation(r.Seen), History: uint8(r.History), Missing: r.Missing,
+		Updated: toMillis(r.Updated),
+	}
+	var errE, errC error
+	w.Enterprise, errE = toWireID(r.Enterprise)
+	w.CustomerID, errC = toWireID(r.CustomerID)
+	if err := errors.Join(errE, errC); err != nil {
+		return wireRecord{}, err
+	}
+	// Cards are UUIDs in practice; the API does not promise it.
+	if card, err := idKey(preauth.ID(r.CardID)); err == nil {
+		w.Card = card
+	} else {
+		w.CardText = r.CardID
+	}
+	if i := r.Intent; i != nil {
+		w.Intent = &wireIntent{
+			Action: uint8(i.Action), Attempt: i.Attempt, Amount: toWireMoney(i.Amount),
+			PaymentMethodID: i.PaymentMethodID, Token: i.Token, CreatedByUserID: i.CreatedByUserID,
+			Deadline: toMillis(i.Deadline), Before: uint8(i.Before), Resent: i.Resent, Adopt: i.Adopt,
+		}
+	}
+	if p := r.Park; p != nil {
+		w.Park = &wirePark{
+			Reason: string(p.Reason), Seen: toWireObservation(p.Seen), Since: toMillis(p.Since),
+			Detail: p.Detail, TrackingID: p.TrackingID,
+		}
+	}
+	if r.Answered != nil {
+		answered := toWireObservation(*r.Answered)
+		w.Answered = &answered
+	}
+	return w, nil
+}
+
+func fromWireRecord(id preauth.ID, w wireRecord) (plan.Record, error) {
+	var faults wireFaults
+	r := plan.Record{
+		ID: id, Revision: w.Revision, Enterprise: faults.id(w.Enterprise), CustomerID: faults.id(w.CustomerID),
+		CardID: w.CardText, Phase: faults.phase(w.Phase), Identity: w.Identity, Unsure: w.Unsure,
+		Generation: w.Generation, Amount: faults.money(w.Amount), PaymentMethodID: w.PaymentMethodID,
+		Sends: w.Sends, Seen: faults.observation(w.Seen), History: plan.History(w.History), Missing: w.Missing,
+		Updated: fromMillis(w.Updated),
+	}
+	if w.Card != nil {
+		r.CardID = string(faults.id(w.Card))
+	}
+	if i := w.Intent; i != nil {
+		r.Intent = &plan.Intent{
+			Action: faults.action(i.Action), Attempt: i.Attempt, Amount: faults.money(i.Amount),
+			PaymentMethodID: i.PaymentMethodID, Token: i.Token, CreatedByUserID: i.CreatedByUserID,
+			Deadline: fromMillis(i.Deadline), Before: faults.phase(i.Before), Resent: i.Resent, Adopt: i.Adopt,
+		}
+	}
+	if p := w.Park; p != nil {
+		r.Park = &plan.Park{
+			Reason: plan.Reason(p.Reason), Seen: faults.observation(p.Seen), Since: fromMillis(p.Since),
+			Detail: p.Detail, TrackingID: p.TrackingID,
+		}
+	}
+	if w.Answered != nil {
+		answered := faults.observation(*w.Answered)
+		r.Answered = &answered
+	}
+	return r, faults.err
+}
+
+func toWireMoney(m preauth.Money) *wireMoney {
+	if m.IsZero() {
+		return nil
+	}
+	return &wireMoney{Amount: m.Amount.String(), Currency: m.Currency}
+}
+
+func toWireObservation(o plan.Observation) wireObservation {
+	return wireObservation{
+		State: uint8(o.State), StateText: o.StateText, Active: o.Active,
+		Amount: toWireMoney(o.Amount), AmountFault: o.AmountFault,
+	}
+}
+
+func toWireID(id preauth.ID) ([]byte, error) {
+	if id == "" {
+		return nil, nil
+	}
+	return idKey(id)
+}
+
+func toMillis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+func fromMillis(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}
+
+// wireFaults keeps the first fault found while a document is turned back.
+type wireFaults struct{ err error }
+
+func (f *wireFaults) fault(format string, args ...any) {
+	if f.err == nil {
+		f.err = fmt.Errorf(format, args...)
+	}
+}
+
+func (f *wireFaults) id(b []byte) preauth.ID {
+	if b == nil {
+		return ""
+	}
+	u, err := uuid.FromBytes(b)
+	if err != nil {
+		f.fault("an Id of %d bytes", len(b))
+	}
+	return preauth.ID(u.String())
+}
+
+func (f *wireFaults) phase(n uint8) plan.Phase {
+	if int(n) >= len(plan.Phases()) {
+		f.fault("unknown phase %d", n)
+	}
+	return plan.Phase(n)
+}
+
+func (f *wireFaults) action(n uint8) plan.ActionKind {
+	if n > uint8(plan.Capture) {
+		f.fault("unknown action %d", n)
+	}
+	return plan.ActionKind(n)
+}
+
+func (f *wireFaults) amount(text string) decimal.Decimal {
+	d, err := decimal.NewFromString(text)
+	if err != nil {
+		f.fault("an amount that is no number")
+	}
+	return d
+}
+
+func (f *wireFaults) money(w *wireMoney) preauth.Money {
+	if w == nil {
+		return preauth.Money{}
+	}
+	return preauth.Money{Amount: f.amount(w.Amount), Currency: w.Currency}
+}
+
+func (f *wireFaults) observation(w wireObservation) plan.Observation {
+	return plan.Observation{
+		State: preauth.State(w.State), StateText: w.StateText, Active: w.Active,
+		Amount: f.money(w.Amount), AmountFault: w.AmountFault,
+	}
+}

@@ -1,0 +1,210 @@
+package state
+
+import (
+	"github.com/preauth-sync/preauth-sync/preauth"
+	"github.com/preauth-sync/preauth-sync/sync/plan"
+)
+
+type wireEntry struct {
+	At              int64      `cbor:"1,keyasint,omitempty"`
+	Event           string     `cbor:"2,keyasint,omitempty"`
+	CycleID         string     `cbor:"3,keyasint,omitempty"`
+	Action          uint8      `cbor:"4,keyasint,omitempty"`
+	Attempt         int        `cbor:"5,keyasint,omitempty"`
+	Phase           uint8      `cbor:"6,keyasint,omitempty"`
+	Amount          *wireMoney `cbor:"7,keyasint,omitempty"`
+	PaymentMethodID int64      `cbor:"8,keyasint,omitempty"`
+	Identity        int64      `cbor:"9,keyasint,omitempty"`
+	Status          int        `cbor:"10,keyasint,omitempty"`
+	TrackingID      string     `cbor:"11,keyasint,omitempty"`
+	Reason          string     `cbor:"12,keyasint,omitempty"`
+	Note            string     `cbor:"13,keyasint,omitempty"`
+}
+
+func toWireEntry(e plan.Entry) wireEntry {
+	return wireEntry{
+		At: toMillis(e.At), Event: e.Event, CycleID: e.CycleID, Action: uint8(e.Action), Attempt: e.Attempt,
+		Phase: uint8(e.Phase), Amount: toWireMoney(e.Amount), PaymentMethodID: e.PaymentMethodID,
+		Identity: e.Identity, Status: e.Status, TrackingID: e.TrackingID, Reason: string(e.Reason), Note: e.Note,
+	}
+}
+
+func fromWireEntry(id preauth.ID, seq uint64, w wireEntry) (plan.Entry, error) {
+	var faults wireFaults
+	return plan.Entry{
+		ID: id, Seq: seq, At: fromMillis(w.At), Event: w.Event, CycleID: w.CycleID,
+		Action: faults.action(w.Action), Attempt: w.Attempt, Phase: faults.phase(w.Phase),
+		Amount: faults.money(w.Amount), PaymentMethodID: w.PaymentMethodID, Identity: w.Identity,
+		Status: w.Status, TrackingID: w.TrackingID, Reason: plan.Reason(w.Reason), Note: w.Note,
+	}, faults.err
+}
+
+type wireCycle struct {
+	CycleID  string     `cbor:"1,keyasint,omitempty"`
+	Started  int64      `cbor:"2,keyasint,omitempty"`
+	Finished int64      `cbor:"3,keyasint,omitempty"`
+	OK       bool       `cbor:"4,keyasint,omitempty"`
+	Error    string     `cbor:"5,keyasint,omitempty"`
+	Fuse     bool       `cbor:"6,keyasint,omitempty"`
+	Counts   wireCounts `cbor:"7,keyasint"`
+}
+
+type wireCounts struct {
+	Polled   int `cbor:"1,keyasint,omitempty"`
+	Created  int `cbor:"2,keyasint,omitempty"`
+	Captured int `cbor:"3,keyasint,omitempty"`
+	Adopted  int `cbor:"4,keyasint,omitempty"`
+	Parked   int `cbor:"5,keyasint,omitempty"`
+	Released int `cbor:"6,keyasint,omitempty"`
+	Skipped  int `cbor:"7,keyasint,omitempty"`
+	Failed   int `cbor:"8,keyasint,omitempty"`
+}
+
+type wireProperty struct {
+	Revision     uint64     `cbor:"1,keyasint"`
+	Name         string     `cbor:"2,keyasint,omitempty"`
+	Sink         string     `cbor:"3,keyasint,omitempty"`
+	Cycle        uint64     `cbor:"4,keyasint,omitempty"`
+	FirstRunDone bool       `cbor:"5,keyasint,omitempty"`
+	LastCycle    *wireCycle `cbor:"6,keyasint,omitempty"`
+}
+
+func toWireProperty(p plan.Property) wireProperty {
+	w := wireProperty{
+		Revision: p.Revision, Name: p.Name, Sink: p.Sink, Cycle: p.Cycle, FirstRunDone: p.FirstRunDone,
+	}
+	if c := p.LastCycle; c != nil {
+		w.LastCycle = &wireCycle{
+			CycleID: c.CycleID, Started: toMillis(c.Started), Finished: toMillis(c.Finished),
+			OK: c.OK, Error: c.Error, Fuse: c.Fuse, Counts: wireCounts(c.Counts),
+		}
+	}
+	return w
+}
+
+func fromWireProperty(enterprise preauth.ID, w wireProperty) plan.Property {
+	p := plan.Property{
+		Enterprise: enterprise, Revision: w.Revision, Name: w.Name, Sink: w.Sink, Cycle: w.Cycle,
+		FirstRunDone: w.FirstRunDone,
+	}
+	if c := w.LastCycle; c != nil {
+		p.LastCycle = &plan.CycleReport{
+			CycleID: c.CycleID, Started: fromMillis(c.Started), Finished: fromMillis(c.Finished),
+			OK: c.OK, Error: c.Error, Fuse: c.Fuse, Counts: plan.Counts(c.Counts),
+		}
+	}
+	return p
+}
+
+type wireCandidate struct {
+	ID       []byte `cbor:"1,keyasint,omitempty"`
+	Identity int64  `cbor:"2,keyasint,omitempty"`
+	Token    string `cbor:"3,keyasint,omitempty"`
+	Replied  int64  `cbor:"4,keyasint,omitempty"`
+}
+
+type wireSink struct {
+	Revision         uint64         `cbor:"1,keyasint"`
+	Listed           bool           `cbor:"2,keyasint,omitempty"`
+	TokensAtCreation bool           `cbor:"3,keyasint,omitempty"`
+	Proof            uint8          `cbor:"4,keyasint,omitempty"`
+	Candidate        *wireCandidate `cbor:"5,keyasint,omitempty"`
+	Outage           bool           `cbor:"6,keyasint,omitempty"`
+}
+
+func toWireSink(s plan.Sink) (wireSink, error) {
+	w := wireSink{
+		Revision: s.Revision, Listed: s.Listed, TokensAtCreation: s.TokensAtCreation,
+		Proof: uint8(s.Proof), Outage: s.Outage,
+	}
+	if c := s.Candidate; c != nil {
+		id, err := toWireID(c.ID)
+		if err != nil {
+			return wireSink{}, err
+		}
+		w.Candidate = &wireCandidate{ID: id, Identity: c.Identity, Token: c.Token, Replied: toMillis(c.Replied)}
+	}
+	return w, nil
+}
+
+func fromWireSink(name string, w wireSink) (plan.Sink, error) {
+	var faults wireFaults
+	s := plan.Sink{
+		Name: name, Revision: w.Revision, Listed: w.Listed, TokensAtCreation: w.TokensAtCreation,
+		Proof: plan.Proof(w.Proof), Outage: w.Outage,
+	}
+	if w.Proof > uint8(plan.ProofNotKept) {
+		faults.fault("unknown proof %d", w.Proof)
+	}
+	if c := w.Candidate; c != nil {
+		s.Candidate = &plan.Candidate{
+			ID: faults.id(c.ID), Identity: c.Identity, Token: c.Token, Replied: fromMillis(c.Replied),
+		}
+	}
+	return s, faults.err
+}
+
+type wireHold struct {
+	Identity        int64  `cbor:"1,keyasint"`
+	PaymentMethodID int64  `cbor:"2,keyasint,omitempty"`
+	Amount          string `cbor:"3,keyasint"`
+	Token           string `cbor:"4,keyasint,omitempty"`
+	CreatedByUserID int64  `cbor:"5,keyasint,omitempty"`
+}
+
+type wireToken struct {
+	// Token is set when the key does not hold it (longToken).
+	Token   string     `cbor:"1,keyasint,omitempty"`
+	Holds   []wireHold `cbor:"2,keyasint,omitempty"`
+	Foreign bool       `cbor:"3,keyasint,omitempty"`
+}
+
+func toWireToken(t plan.Token) wireToken {
+	w := wireToken{Foreign: t.Foreign}
+	if len(t.Token) > longToken {
+		w.Token = t.Token
+	}
+	for _, h := range t.Holds {
+		each := wireHold{
+			Identity: h.Identity, PaymentMethodID: h.PaymentMethodID, Amount: h.Amount.String(),
+			CreatedByUserID: h.CreatedByUserID,
+		}
+		if h.Token != t.Token {
+			each.Token = h.Token
+		}
+		w.Holds = append(w.Holds, each)
+	}
+	return w
+}
+
+func fromWireToken(sink, token string, w wireToken) (plan.Token, error) {
+	var faults wireFaults
+	if w.Token != "" {
+		token = w.Token
+	}
+	t := plan.Token{Sink: sink, Token: token, Foreign: w.Foreign}
+	for _, h := range w.Holds {
+		each := preauth.Hold{
+			Identity: h.Identity, PaymentMethodID: h.PaymentMethodID, Amount: faults.amount(h.Amount),
+			Token: token, CreatedByUserID: h.CreatedByUserID,
+		}
+		if h.Token != "" {
+			each.Token = h.Token
+		}
+		t.Holds = append(t.Holds, each)
+	}
+	return t, faults.err
+}
+
+// wireFile is what the file says of itself, beside its application and schema.
+type wireFile struct {
+	ID               string `cbor:"1,keyasint"`
+	Created          int64  `cbor:"2,keyasint"`
+	Generation       uint64 `cbor:"3,keyasint,omitempty"`
+	ConnectorAddress string `cbor:"4,keyasint,omitempty"`
+	SinkAddress      string `cbor:"5,keyasint,omitempty"`
+	// Older is a sentence: why the file may be older than the world.
+	Older string `cbor:"6,keyasint,omitempty"`
+	// Backup is when 'state backup' made this copy, 0 for a file that is none.
+	Backup int64 `cbor:"7,keyasint,omitempty"`
+}
