@@ -29,7 +29,8 @@ type Config struct {
 	Auth    Auth
 	// Timeout limits one exchange; 0 means 60 seconds.
 	Timeout time.Duration
-	// Limiter is waited for before every request: writes, reads and logins.
+	// Limiter is waited for before every request: reads and logins by themselves,
+	// writes in Admit.
 	Limiter *httpx.Limiter
 	// CaptureField names the field of a capture's body that holds the identity. It is
 	// documented nowhere; "" means "identity".
@@ -111,7 +112,7 @@ func New(config Config) (*Client, error) {
 	secrets := config.Auth.secrets()
 	c.writes = httpx.NewWriteClient(httpx.WriteConfig{
 		API: apiName, Transport: config.Transport, Timeout: config.Timeout,
-		Limiter: config.Limiter, TrackingID: trackingIDOf, Observer: config.Observer,
+		TrackingID: trackingIDOf, Observer: config.Observer,
 	})
 	reads := httpx.ReadConfig{
 		API: apiName, Transport: httpx.NewTransport(config.Transport), Timeout: config.Timeout,
@@ -154,6 +155,12 @@ func (c *Client) Close() {
 func (c *Client) Ready(ctx context.Context) error {
 	_, err := c.session.ensure(ctx)
 	return err
+}
+
+// Admit waits until the rate limit lets one more write through. The caller
+// calls done once the write is over, or will not be sent.
+func (c *Client) Admit(ctx context.Context) (done func(), err error) {
+	return c.config.Limiter.Start(ctx)
 }
 
 // Relogin forgets the login, because a write was answered 401: the next Ready

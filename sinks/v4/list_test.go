@@ -157,7 +157,7 @@ func TestEverythingAboveIsListed(t *testing.T) {
 		{"a sink that shows fewer than asked for", searches{identities: upTo(25), limit: 10}, 0, upTo(25), ""},
 		{"a sink that shuffles", searches{identities: upTo(25), limit: 10, shuffle: true}, 0, nil, ""},
 		{"a sink that ignores the order, with few objects", searches{identities: upTo(5), newFirst: true}, 2, []int64{5, 4, 3}, ""},
-		{"a sink that ignores the order, with many", searches{identities: upTo(1500), newFirst: true}, 2, nil, "does not order"},
+		{"a sink that ignores the order, with many", searches{identities: upTo(1500), newFirst: true}, 2, nil, "and has more than"},
 		{"a sink that ignores the order and shows few", searches{identities: upTo(50), newFirst: true, limit: 10}, 2, nil, "did not show"},
 		{"a sink that ignores the condition", searches{identities: upTo(5), ignoreFilter: true}, 2, nil, "none of them above"},
 	} {

@@ -200,22 +200,9 @@ func TestWhatNeverLeavesIsNotSent(t *testing.T) {
 			cancel()
 			return ctx
 		}},
-		{"the limiter outlasts the deadline", func(t *testing.T, b *bench) context.Context {
-			t.Helper()
-			if err := b.config.Limiter.Wait(t.Context()); err != nil {
-				t.Error(err)
-			}
-			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-			t.Cleanup(cancel)
-			return ctx
-		}},
 	} {
 		t.Run(each.name, func(t *testing.T) {
-			limited := func(c *Config) {
-				withToken(c)
-				c.Limiter = httpx.NewLimiter(1, time.Minute)
-			}
-			inBubble(t, says(200, created(`{"identity":7}`)), limited, func(t *testing.T, b *bench) { //nolint:thelper // the test itself
+			inBubble(t, says(200, created(`{"identity":7}`)), withToken, func(t *testing.T, b *bench) { //nolint:thelper // the test itself
 				ctx := each.spoil(t, b)
 				if out := b.Create(ctx, aCreate()); out.Kind != preauth.OutcomeNotSent || out.Err == nil {
 					t.Errorf("got %+v", out)
@@ -237,11 +224,19 @@ func TestEveryRequestWaitsForTheLimiter(t *testing.T) {
 		if err := b.Ready(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		_ = b.Create(t.Context(), aCreate())
+		admit := func(write func()) {
+			done, err := b.Admit(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			write()
+			done()
+		}
+		admit(func() { _ = b.Create(t.Context(), aCreate()) })
 		if _, err := b.FindByToken(t.Context(), ownToken); err != nil {
 			t.Fatal(err)
 		}
-		_ = b.Capture(t.Context(), 5)
+		admit(func() { _ = b.Capture(t.Context(), 5) })
 		if len(b.seen) != 4 {
 			t.Fatalf("%d requests", len(b.seen))
 		}

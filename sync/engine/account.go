@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"sync"
 	"time"
 
@@ -67,6 +68,9 @@ func (a *account) fail(err error) {
 	}
 	a.counts.Failed++
 	a.mu.Unlock()
+	if errors.Is(err, ErrLedger) {
+		return // it ends the whole cycle, which tells it once
+	}
 	a.log.Error("the property's cycle failed", telemetry.Event(telemetry.SourceFailed), telemetry.Err(err))
 }
 

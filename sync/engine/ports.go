@@ -31,6 +31,10 @@ type Sink interface {
 	// Ready makes sure that there is a valid login. An error means that nothing can
 	// be sent now; a *preauth.SinkRefusal that trying again will not help.
 	Ready(ctx context.Context) error
+	// Admit waits until the sink's rate limit lets one write through; done must be
+	// called once that write is over. It is asked before the intent, so that waiting
+	// takes nothing from the write's deadline.
+	Admit(ctx context.Context) (done func(), err error)
 	// Relogin forgets the present login, because a write was answered 401.
 	Relogin()
 	// Create and Capture send one request, which is over by ctx's deadline.

@@ -37,16 +37,19 @@ func (s *sinkRuntime) send(
 	var out preauth.Outcome
 	relogins := 0
 	for resends := 0; ; resends++ {
-		if err := s.prepare(ctx, c, resends); err != nil {
+		done, err := s.prepare(ctx, c, resends)
+		if err != nil {
 			if resends > 0 {
 				return rec, out, nil
 			}
 			return rec, out, err
 		}
 		if rec, err = s.intend(ctx, run, rec, intent, resends); err != nil {
+			done()
 			return rec, out, err
 		}
 		out = s.transmit(ctx, rec)
+		done()
 		switch out.Kind {
 		case preauth.OutcomeApplied, preauth.OutcomeRefused, preauth.OutcomeUnknown:
 			s.judge(ctx, c, out.Kind)
@@ -72,26 +75,27 @@ func (s *sinkRuntime) send(
 	}
 }
 
-// prepare waits until the sink wants to hear from us, and makes sure of a login.
-func (s *sinkRuntime) prepare(ctx context.Context, c *cycle, resends int) error {
+// prepare waits until the sink wants to hear from us, makes sure of a login, and
+// takes its turn under the rate limit, until done is called.
+func (s *sinkRuntime) prepare(ctx context.Context, c *cycle, resends int) (done func(), err error) {
 	s.mu.Lock()
 	wait := time.Until(s.holdOff)
 	s.mu.Unlock()
 	if err := sleep(ctx, wait); err != nil {
-		return err
+		return nil, err
 	}
 	if resends > 0 {
 		if err := s.unusableBecause(); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if err := s.opts.Sink.Ready(ctx); err != nil {
 		if ctx.Err() == nil {
 			s.giveUp(c, err)
 		}
-		return err
+		return nil, err
 	}
-	return ctx.Err()
+	return s.opts.Sink.Admit(ctx)
 }
 
 // intend makes the intent durable, with the deadline of the send that follows.

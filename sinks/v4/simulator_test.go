@@ -1,0 +1,121 @@
+package v4_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+
+	"github.com/shopspring/decimal"
+
+	"github.com/preauth-sync/preauth-sync/internal/httpx"
+	"github.com/preauth-sync/preauth-sync/internal/httpx/memnet"
+	"github.com/preauth-sync/preauth-sync/internal/simulator"
+	"github.com/preauth-sync/preauth-sync/preauth"
+	v4 "github.com/preauth-sync/preauth-sync/sinks/v4"
+)
+
+// The simulator shares no code with the client, so the two check each other.
+func TestTheClientAndTheSimulatorAgree(t *testing.T) {
+	for _, each := range []struct {
+		name   string
+		change func(*simulator.Settings)
+	}{
+		{"the seed's replies", func(*simulator.Settings) {}},
+		{"the newer replies", func(s *simulator.Settings) { s.CreateReply = simulator.ReplyInstance; s.ExpiresInText = true }},
+		{"tokens in upper case", func(s *simulator.Settings) { s.UpperCaseTokens = true }},
+		{"small pages, repeated items", func(s *simulator.Settings) { s.PageCap = 3; s.RepeatItems = true }},
+		{"shuffled lists", func(s *simulator.Settings) { s.ShuffleLists = true }},
+	} {
+		t.Run(each.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				world := simulator.New(simulator.Options{Seed: 1})
+				defer world.Close()
+				if err := world.Configure(each.change); err != nil {
+					t.Fatal(err)
+				}
+				agree(t, world)
+			})
+		})
+	}
+}
+
+func agree(t *testing.T, world *simulator.World) {
+	t.Helper()
+	network := memnet.New()
+	stop := network.Serve(world.Handler())
+	defer stop()
+	tenant := world.Tenants()[0]
+	client, err := v4.New(v4.Config{
+		Address: "http://v4.test/ResourceServer",
+		Auth: v4.Auth{
+			LoginAddress: "http://v4.test/AuthorizationServer/api/v4/Access/Login",
+			ClientID:     tenant.ClientID, Username: tenant.Username, Password: httpx.NewSecret(tenant.Password),
+		},
+		Transport: httpx.TransportConfig{DialContext: network.DialContext, NoProxy: true},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if err := client.Ready(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var identities []int64
+	for i := range 10 {
+		token := fmt.Sprintf("00000000-0000-4000-8000-00000000000%d", i)
+		amount := decimal.New(int64(100*i+1), -2)
+		out := client.Create(t.Context(), preauth.CreateRequest{PaymentMethodID: 101, Amount: amount, Token: token})
+		if out.Kind != preauth.OutcomeApplied || out.TrackingID == "" {
+			t.Fatalf("create: %+v", out)
+		}
+		found, err := client.FindByToken(t.Context(), token)
+		if err != nil || len(found) != 1 || found[0].Identity != out.Hold.Identity || found[0].Token != token || !found[0].Amount.Equal(amount) {
+			t.Fatalf("search: %+v, %v", found, err)
+		}
+		identities = append(identities, out.Hold.Identity)
+	}
+	if found, err := client.FindByToken(t.Context(), "ffffffff-0000-4000-8000-000000000000"); err != nil || len(found) != 0 {
+		t.Errorf("absent: %+v, %v", found, err)
+	}
+	lists(t, client, identities)
+	if out := client.Capture(t.Context(), identities[0]); out.Kind != preauth.OutcomeApplied {
+		t.Errorf("capture: %+v", out)
+	}
+	if out := client.Capture(t.Context(), identities[0]); out.Kind != preauth.OutcomeRefused || len(out.Errors) == 0 {
+		t.Errorf("a second capture: %+v", out)
+	}
+	if hold, there, err := client.Get(t.Context(), identities[1]); err != nil || !there || hold.Identity != identities[1] {
+		t.Errorf("get: %+v, %v, %v", hold, there, err)
+	}
+	if _, there, err := client.Get(t.Context(), 999_999); err != nil || there {
+		t.Errorf("get of nothing: %v, %v", there, err)
+	}
+	if _, err := client.Reach(t.Context()); err != nil {
+		t.Errorf("reach: %v", err)
+	}
+	account := world.Account()
+	if account.Creates != 10 || account.Captures != 1 || len(account.Violations) != 0 {
+		t.Errorf("the world's account: %+v", account)
+	}
+}
+
+func lists(t *testing.T, client *v4.Client, want []int64) {
+	t.Helper()
+	for name, list := range map[string]func(func([]preauth.Hold) error) error{
+		"List":      func(page func([]preauth.Hold) error) error { return client.List(t.Context(), page) },
+		"ListAbove": func(page func([]preauth.Hold) error) error { return client.ListAbove(t.Context(), 0, page) },
+	} {
+		var got []int64
+		err := list(func(holds []preauth.Hold) error {
+			for _, hold := range holds {
+				got = append(got, hold.Identity)
+			}
+			return nil
+		})
+		slices.Sort(got)
+		if err != nil || !slices.Equal(slices.Compact(got), want) {
+			t.Errorf("%s: %v, %v, want %v", name, got, err, want)
+		}
+	}
+}
