@@ -19,7 +19,8 @@ func main() {
 		<-ctx.Done()
 		stop()
 	}()
-	os.Exit(cli.Main(ctx, cli.Process{
+	code := cli.Main(ctx, cli.Process{
 		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, LookupEnv: os.LookupEnv,
-	})) //nolint:forbidigo // main is where exit codes leave
+	})
+	os.Exit(code) //nolint:forbidigo // main is where exit codes leave
 }

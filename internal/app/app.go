@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -204,8 +205,8 @@ func (a *App) sinkOptions() engine.SinkOptions {
 // Close closes everything, the last built first.
 func (a *App) Close() error {
 	var problems []error
-	for i := len(a.closers) - 1; i >= 0; i-- {
-		problems = append(problems, a.closers[i]())
+	for _, closer := range slices.Backward(a.closers) {
+		problems = append(problems, closer())
 	}
 	a.closers = nil
 	return errors.Join(problems...)

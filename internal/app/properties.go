@@ -53,7 +53,7 @@ func Customers(cfg config.Customers) (engine.Customers, error) {
 	if err != nil {
 		return out, fmt.Errorf("the customers file cannot be read, so nothing is created: %w", err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // opened for reading
 	ids, bad, err := connector.ParseCustomers(file)
 	if err != nil {
 		return out, fmt.Errorf("the customers file %s cannot be read, so nothing is created: %w", cfg.File, err)

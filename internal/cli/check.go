@@ -58,7 +58,7 @@ func (c *checker) ok(what, format string, args ...any) {
 func (c *checker) fail(what string, err error) {
 	fmt.Fprintf(c.out, "FAIL  %-14s %s\n", what, err)
 	// The line says it all; the verdict carries only what the exit code needs.
-	c.verdict = &verdict{code: max(exitFailed, exitCode(context.Background(), errors.Join(c.verdict, err)))}
+	c.verdict = &verdict{code: max(exitFailed, exitCode(errors.Join(c.verdict, err), false))}
 }
 
 func (c *checker) customers() {
@@ -87,7 +87,7 @@ func (c *checker) state() {
 		c.fail("state", err)
 		return
 	}
-	defer ledger.Close()
+	defer func() { _ = ledger.Close() }() // opened for reading
 	file := ledger.File()
 	if file.Older != "" {
 		c.ok("state", "%s, older than the world: %s", c.cfg.State.Path, file.Older)
@@ -102,7 +102,7 @@ func (c *checker) network(ctx context.Context) {
 		c.fail("clients", err)
 		return
 	}
-	defer a.Close() //nolint:errcheck // nothing was written
+	defer func() { _ = a.Close() }() // nothing was written
 	for i, p := range c.cfg.Properties {
 		began := time.Now()
 		reply, err := a.Sources[i].Configuration(ctx)

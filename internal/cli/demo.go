@@ -60,7 +60,7 @@ func demo(ctx context.Context, e *env, dir string, raw bool) (err error) {
 	if err != nil {
 		return err
 	}
-	server, err := simulator.Listen("127.0.0.1:0", world)
+	server, err := simulator.Listen("127.0.0.1:0", world) //nolint:contextcheck // it serves until it is closed
 	if err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func demo(ctx context.Context, e *env, dir string, raw bool) (err error) {
 	if err = errors.Join(err, h.app.Close()); err != nil {
 		return err
 	}
-	return h.account(filepath.Join(dir, "state.db"))
+	return h.account(ctx, filepath.Join(dir, "state.db"))
 }
 
 // play tells the story: before, arrival, departure, a lost reply, and nothing.
@@ -145,13 +145,12 @@ func (h *hotel) cycle(ctx context.Context, title string) error {
 
 // account compares what the program says with what the simulator saw, and with
 // what the state file holds.
-func (h *hotel) account(path string) (err error) {
+func (h *hotel) account(ctx context.Context, path string) (err error) {
 	ledger, err := state.Open(state.Options{Path: path, Mode: state.ReadOnly})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, ledger.Close()) }()
-	ctx := context.Background()
 	if _, err := ledger.Verify(ctx); err != nil {
 		return err
 	}

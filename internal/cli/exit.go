@@ -47,8 +47,8 @@ func end(code int) error {
 }
 
 // exitCode maps what a command returned. When several apply, the order is
-// 6, 4, 3, 130, 5, 1, 2.
-func exitCode(ctx context.Context, err error) int {
+// 6, 4, 3, 130, 5, 1, 2. A command that a signal ended and that failed was interrupted.
+func exitCode(err error, interrupted bool) int {
 	if err == nil {
 		return exitDone
 	}
@@ -65,7 +65,7 @@ func exitCode(ctx context.Context, err error) int {
 	if refused, ok := errors.AsType[*state.Error](err); ok {
 		codes[stateCode(refused.Kind)] = true
 	}
-	if ctx.Err() != nil || errors.Is(err, context.Canceled) {
+	if interrupted || errors.Is(err, context.Canceled) {
 		codes[exitInterrupted] = true
 	}
 	for _, code := range []int{

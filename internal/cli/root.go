@@ -27,10 +27,10 @@ const defaultConfig = "/etc/preauth-sync/config.yaml"
 // Main runs one command and gives the process's exit code. Cancelling ctx
 // interrupts it; what has been sent to the sink is still waited for.
 func Main(ctx context.Context, p Process) int {
-	root := newRoot(&p)
+	root := newRoot(&p) //nolint:contextcheck // cobra hands ctx to each command
 	root.SetArgs(p.Args)
 	err := root.ExecuteContext(ctx)
-	code := exitCode(ctx, err)
+	code := exitCode(err, ctx.Err() != nil)
 	if said := message(err); said != "" {
 		fmt.Fprintln(p.Stderr, "preauth-sync: "+said)
 	}

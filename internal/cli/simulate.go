@@ -63,11 +63,11 @@ func simulate(ctx context.Context, e *env, f simulateFlags) error {
 	if err != nil {
 		return err
 	}
-	server, err := simulator.Listen(f.listen, world)
+	server, err := simulator.Listen(f.listen, world) //nolint:contextcheck // it serves until it is closed
 	if err != nil {
 		return err
 	}
-	defer server.Close() //nolint:errcheck // the process ends
+	defer func() { _ = server.Close() }() // the process ends
 	path, text, err := writeSimulated(world, server.URL(), f.dir, simulator.ConfigOptions{Timeout: f.timeout, Settle: f.settle})
 	if err != nil {
 		return err

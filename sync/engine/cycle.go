@@ -163,7 +163,7 @@ func (e *Engine) openSinks(ctx context.Context, c *cycle) {
 		return
 	}
 	for _, s := range e.sinks {
-		if !s.asked() || (!s.ready() && (e.isOlder() || s.hasDoubts())) {
+		if !s.asked() || (!s.ready() && (e.isOlder() || s.hasDoubts() || c.preview)) {
 			s.open(ctx, c)
 		}
 	}

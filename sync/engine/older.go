@@ -154,7 +154,7 @@ func (s *sinkRuntime) mustMatch(rec plan.Record) bool {
 }
 
 // match polls every property on the sink once, without acting, to learn whose
-// the unmatched tokens are. What is nobody's after a complete poll is foreign.
+// the unmatched tokens are.
 func (s *sinkRuntime) match(ctx context.Context, c *cycle) error {
 	s.matching.Lock()
 	defer s.matching.Unlock()
@@ -216,7 +216,6 @@ func (s *sinkRuntime) matchReply(ctx context.Context, c *cycle, reply Reply, tok
 		if !found {
 			continue
 		}
-		delete(tokens, string(id))
 		rec, known, err := s.e.ledger.Record(ctx, id)
 		if err != nil {
 			return s.e.fail(err)
@@ -236,7 +235,8 @@ func (s *sinkRuntime) matchReply(ctx context.Context, c *cycle, reply Reply, tok
 	return nil
 }
 
-// foreign stores that the remaining tokens are nobody's here.
+// foreign stores that the tokens have been compared with a complete poll: none
+// of them can show any more that the file is older.
 func (s *sinkRuntime) foreign(ctx context.Context, tokens map[string]plan.Token) error {
 	for names := range slices.Chunk(slices.Sorted(maps.Keys(tokens)), chunkSize) {
 		batch := plan.Batch{}

@@ -72,6 +72,9 @@ func (run *propertyRun) mirror(ctx context.Context) {
 		run.account.failQuietly(cmp.Or(run.p.sink.unusableBecause(), errNotListed))
 		return
 	}
+	if err := run.p.sink.unusableBecause(); err != nil && run.c.preview {
+		run.account.failQuietly(err) // the plan is shown all the same, and called incomplete
+	}
 	if err := run.list(ctx); err != nil {
 		run.account.fail(err)
 		return
@@ -136,6 +139,7 @@ func (run *propertyRun) list(ctx context.Context) error {
 // noMethods stands in for a file that cannot be used; creates are stopped then.
 type noMethods struct{}
 
+// Find gives no method.
 func (noMethods) Find(preauth.Preauthorization) plan.Method {
 	return plan.Method{Missing: "the payment methods file cannot be used"}
 }

@@ -89,13 +89,15 @@ func (run *propertyRun) firstRun() bool {
 }
 
 // markRead marks the reply's customers as read, in the batch of their records.
+// A reply that contradicts itself is not complete: what it showed as charged is
+// not known.
 func (r *plannedReply) markRead(read map[preauth.ID]uint64) {
 	r.asked, r.readAll = make(map[preauth.ID]bool, len(r.reply.Customers)), true
 	for _, id := range r.reply.Customers {
 		cycle, known := read[id]
 		r.asked[id] = known && cycle < r.run.doc.Cycle
 		r.readAll = r.readAll && r.asked[id]
-		if !known {
+		if !known && len(r.reply.Conflicting) == 0 {
 			r.batch.Read = append(r.batch.Read, plan.CustomerRead{
 				Enterprise: r.run.p.enterprise, CustomerID: id, Cycle: r.run.doc.Cycle,
 			})

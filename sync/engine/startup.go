@@ -25,6 +25,9 @@ func (s *sinkRuntime) ensureOpen(ctx context.Context, c *cycle) error {
 	if !s.ready() {
 		return ctx.Err()
 	}
+	if s.e.isOlder() && s.e.sinksReady() {
+		return s.e.adoptOlder(ctx, c)
+	}
 	return nil
 }
 

@@ -76,7 +76,7 @@ func (s *sinkRuntime) verifyDue(ctx context.Context, c *cycle) {
 	if len(due) == 0 {
 		return
 	}
-	if err := s.ensureOpen(ctx, c); err != nil {
+	if err := s.ensureOpen(ctx, c); err != nil || s.e.isOlder() {
 		return
 	}
 	for _, id := range due {
