@@ -139,6 +139,9 @@ func (l *Ledger) Rebind(ctx context.Context, to Binding) error {
 	if err != nil {
 		return err
 	}
+	l.swap.Lock()
+	l.options.Binding = to // what a compacted file is compared with
+	l.swap.Unlock()
 	l.about.Lock()
 	defer l.about.Unlock()
 	l.file.ConnectorAddress, l.file.SinkAddress = to.ConnectorAddress, to.SinkAddress

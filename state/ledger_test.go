@@ -1,6 +1,7 @@
 package state_test
 
 import (
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -10,7 +11,13 @@ import (
 	"github.com/preauth-sync/preauth-sync/state/ledgertest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if path := os.Getenv(victimPath); path != "" {
+		victim(path)
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // open opens a ledger for the test's length and checks its file at the end.
 func open(tb testing.TB, path string) *state.Ledger {

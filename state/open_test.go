@@ -163,12 +163,14 @@ func TestAClosedLedgerSaysSo(t *testing.T) {
 func TestRebindIsRememberedAndThenCompared(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state.db")
 	sample(t, path, 1)
-	l, err := state.Open(state.Options{Path: path, Mode: state.ReadWrite})
+	l, err := state.Open(state.Options{Path: path, Mode: state.ReadWrite, Binding: addresses()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	moved := state.Binding{ConnectorAddress: "https://pms2.test", SinkAddress: "https://v42.test"}
-	if err := errors.Join(l.Rebind(t.Context(), moved), l.Close()); err != nil {
+	err = l.Rebind(t.Context(), moved)
+	_, _, compacted := l.Compact(t.Context())
+	if err := errors.Join(err, compacted, l.Close()); err != nil {
 		t.Fatal(err)
 	}
 	if got := refusal(t, path, moved); got != 0 {

@@ -89,16 +89,14 @@ func (l *Ledger) ownerOf(key identityKey, b below) (preauth.ID, bool) {
 		return owner, true
 	}
 	owner, ok := b.owners[key]
-	if kept, changed := l.records[owner]; changed && kept.Identity != key.identity {
-		return "", false // given up here
-	}
-	return owner, ok
+	return owner, ok && !l.moved[owner]
 }
 
 func (l *Ledger) putIdentities(batch plan.Batch, b below) {
 	changed := make(map[preauth.ID]bool)
 	for _, r := range batch.Records {
 		changed[r.ID] = l.storedIdentity(r.ID, b) != r.Identity
+		l.moved[r.ID] = l.moved[r.ID] || changed[r.ID]
 	}
 	maps.DeleteFunc(l.owners, func(key identityKey, owner preauth.ID) bool { return changed[owner] })
 	for _, r := range batch.Records {

@@ -51,6 +51,7 @@ type Ledger struct {
 	seq        uint64
 	records    map[preauth.ID]plan.Record
 	owners     map[identityKey]preauth.ID
+	moved      map[preauth.ID]bool // whose identity has changed here: base's owner is void
 	journal    map[preauth.ID][]plan.Entry
 	customers  map[customerKey]uint64
 	properties map[preauth.ID]plan.Property
@@ -65,6 +66,7 @@ func New(file plan.File) *Ledger {
 		file: file, generation: file.Generation,
 		records:    make(map[preauth.ID]plan.Record),
 		owners:     make(map[identityKey]preauth.ID),
+		moved:      make(map[preauth.ID]bool),
 		journal:    make(map[preauth.ID][]plan.Entry),
 		customers:  make(map[customerKey]uint64),
 		properties: make(map[preauth.ID]plan.Property),

@@ -91,8 +91,8 @@ func (l *Ledger) Owner(ctx context.Context, sink string, identity int64) (preaut
 		return "", false, nil
 	}
 	owner, ok, err := l.base.Owner(ctx, sink, identity)
-	if kept, changed := l.records[owner]; changed && kept.Identity != identity {
-		return "", false, err // given up here
+	if l.moved[owner] {
+		return "", false, err
 	}
 	return owner, ok, err
 }
