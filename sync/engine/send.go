@@ -20,57 +20,76 @@ const (
 	maxHoldOff   = time.Minute
 )
 
+// sent is a write after its last send: the record with its intent, what it came
+// to, and when its deadline was, on the monotonic clock.
+type sent struct {
+	record   plan.Record
+	outcome  preauth.Outcome
+	deadline time.Time
+}
+
+// settled is when an effect of a write must show: settle after its deadline, or
+// after its end where that came later, as it does when the process was stopped.
+func (s *sinkRuntime) settled(sent sent) time.Time {
+	last := sent.deadline
+	if now := time.Now(); now.After(last) {
+		last = now
+	}
+	return last.Add(s.opts.Settle)
+}
+
 // send commits the intent and sends the write, once: again only when it is
 // proven that nothing complete left, on 429, and once on 401 after a fresh
 // login. Each send commits its own deadline first. An error means that nothing
 // was committed, or that the ledger failed; the outcome is still to be settled.
 func (s *sinkRuntime) send(
 	ctx context.Context, c *cycle, run *propertyRun, rec plan.Record, intent plan.Intent,
-) (plan.Record, preauth.Outcome, error) {
+) (sent, error) {
 	generation, err := s.e.beginWrites(ctx)
 	if err != nil {
-		return rec, preauth.Outcome{}, err
+		return sent{}, err
 	}
 	if rec.Identity == 0 {
 		rec.Generation = generation
 	}
-	var out preauth.Outcome
+	last := sent{record: rec}
 	relogins := 0
 	for resends := 0; ; resends++ {
 		done, err := s.prepare(ctx, c, resends)
 		if err != nil {
 			if resends > 0 {
-				return rec, out, nil
+				return last, nil
 			}
-			return rec, out, err
+			return last, err
 		}
-		if rec, err = s.intend(ctx, run, rec, intent, resends); err != nil {
+		if last.record, err = s.intend(ctx, run, last.record, intent, resends); err != nil {
 			done()
-			return rec, out, err
+			return last, err
 		}
-		out = s.transmit(ctx, rec)
+		last.deadline = time.Now().Add(s.opts.Timeout)
+		last.outcome = s.transmit(ctx, last)
 		done()
-		switch out.Kind {
+		switch out := last.outcome; out.Kind {
 		case preauth.OutcomeApplied, preauth.OutcomeRefused, preauth.OutcomeUnknown:
 			s.judge(ctx, c, out.Kind)
-			return rec, out, nil
+			return last, nil
 		case preauth.OutcomeUnauthorized:
 			if relogins++; relogins > 1 {
 				s.giveUp(c, out.Err)
-				return rec, out, nil
+				return last, nil
 			}
 			s.opts.Sink.Relogin()
 			continue
 		case preauth.OutcomeThrottled:
 			if !s.throttle(c, out.RetryAfter, resends) {
-				return rec, out, nil
+				return last, nil
 			}
 		case preauth.OutcomeNotSent:
 			s.delay(s.backoff(resends))
 		}
 		if resends+1 >= maxResends {
-			s.judge(ctx, c, out.Kind)
-			return rec, out, nil
+			s.judge(ctx, c, last.outcome.Kind)
+			return last, nil
 		}
 	}
 }
@@ -124,12 +143,12 @@ func (s *sinkRuntime) intend(
 
 // transmit sends one request. Stopping the cycle does not cut it off: what has
 // left is waited for until its deadline.
-func (s *sinkRuntime) transmit(ctx context.Context, rec plan.Record) preauth.Outcome {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.opts.Timeout)
+func (s *sinkRuntime) transmit(ctx context.Context, write sent) preauth.Outcome {
+	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), write.deadline)
 	defer cancel()
-	in := rec.Intent
+	in := write.record.Intent
 	if in.Action == plan.Capture {
-		return s.opts.Sink.Capture(ctx, rec.Identity)
+		return s.opts.Sink.Capture(ctx, write.record.Identity)
 	}
 	return s.opts.Sink.Create(ctx, preauth.CreateRequest{
 		PaymentMethodID: in.PaymentMethodID, Amount: in.Amount.Amount, Token: in.Token, CreatedByUserID: in.CreatedByUserID,

@@ -74,6 +74,9 @@ func (s *sinkRuntime) step(ctx context.Context, c *cycle, it *item) (bool, error
 		return false, err
 	}
 	defer leave()
+	if it.stale() {
+		return true, nil // it aged while it waited for its turn
+	}
 	s.e.barrier.RLock()
 	defer s.e.barrier.RUnlock()
 	settled, d, err := s.decideNow(ctx, it)
@@ -143,26 +146,25 @@ func (s *sinkRuntime) create(ctx context.Context, c *cycle, it *item, rec plan.R
 		intent.Token = it.p.Code
 	case TokenNone:
 	}
-	rec, out, err := s.send(ctx, c, it.run, rec, intent)
+	sent, err := s.send(ctx, c, it.run, rec, intent)
 	if err != nil {
 		return false, err
 	}
-	return s.settleCreate(ctx, c, it.run, rec, out)
+	return s.settleCreate(ctx, c, it.run, sent)
 }
 
 // settleCreate commits what a create came to.
-func (s *sinkRuntime) settleCreate(
-	ctx context.Context, c *cycle, run *propertyRun, rec plan.Record, out preauth.Outcome,
-) (bool, error) {
+func (s *sinkRuntime) settleCreate(ctx context.Context, c *cycle, run *propertyRun, sent sent) (bool, error) {
+	rec, out := sent.record, sent.outcome
 	switch out.Kind {
 	case preauth.OutcomeApplied:
 		created := becomeCreated(rec, out.Hold)
 		replied := time.Now()
 		next, err := run.outcome(ctx, s, created, telemetry.CreateApplied, rec.Intent, out, "")
 		if errors.Is(err, plan.ErrIdentityTaken) {
-			out.Kind = preauth.OutcomeUnknown
-			out.Err = fmt.Errorf("v4 answered with identity %d, which is another preauthorization's", out.Hold.Identity)
-			return s.settleCreate(ctx, c, run, rec, out)
+			sent.outcome.Kind = preauth.OutcomeUnknown
+			sent.outcome.Err = fmt.Errorf("v4 answered with identity %d, which is another preauthorization's", out.Hold.Identity)
+			return s.settleCreate(ctx, c, run, sent)
 		}
 		if err != nil {
 			return false, err
@@ -179,20 +181,21 @@ func (s *sinkRuntime) settleCreate(
 		run.account.failQuietly(fmt.Errorf("a create was not sent: %w", out.Err))
 		return false, err
 	default:
-		return false, s.doubtCreate(ctx, run, rec, out)
+		return false, s.doubtCreate(ctx, run, sent)
 	}
 }
 
 // doubtCreate leaves an unknown create in flight, to be verified; where it
 // cannot be, it parks.
-func (s *sinkRuntime) doubtCreate(ctx context.Context, run *propertyRun, rec plan.Record, out preauth.Outcome) error {
+func (s *sinkRuntime) doubtCreate(ctx context.Context, run *propertyRun, sent sent) error {
+	rec, out := sent.record, sent.outcome
 	if s.opts.Tokens != TokenID {
 		run.park(&rec, plan.UnknownCreate, "no answer that settles it, and without transaction_token: id it cannot be looked up: "+
 			errorText(out.Err), out.TrackingID)
 	}
 	next, err := run.outcome(ctx, s, rec, telemetry.CreateUnknown, rec.Intent, out, errorText(out.Err))
 	if err == nil && next.Park == nil {
-		s.doubt(next.ID, time.Now().Add(s.opts.Settle))
+		s.doubt(next.ID, s.settled(sent))
 	}
 	return err
 }
@@ -201,10 +204,11 @@ func (s *sinkRuntime) doubtCreate(ctx context.Context, run *propertyRun, rec pla
 func (s *sinkRuntime) capture(
 	ctx context.Context, c *cycle, run *propertyRun, rec plan.Record, intent plan.Intent,
 ) (bool, error) {
-	rec, out, err := s.send(ctx, c, run, rec, intent)
+	sent, err := s.send(ctx, c, run, rec, intent)
 	if err != nil {
 		return false, err
 	}
+	rec, out := sent.record, sent.outcome
 	next := rec
 	event, note := telemetry.CaptureUnknown, errorText(out.Err)
 	switch out.Kind {
@@ -227,12 +231,12 @@ func (s *sinkRuntime) capture(
 			earlier := *next.Intent // the send before it is still the one in doubt
 			earlier.Attempt--
 			next.Intent = &earlier
-			s.doubt(next.ID, time.Now().Add(s.opts.Settle))
+			s.doubt(next.ID, s.settled(sent))
 		} else {
 			next = back(next)
 		}
 	default:
-		s.doubtCapture(run, &next, out)
+		s.doubtCapture(run, &next, sent)
 	}
 	_, err = run.outcome(ctx, s, next, event, rec.Intent, out, note)
 	return false, err
@@ -243,12 +247,13 @@ const maxSends = 3
 
 // doubtCapture parks an unknown capture: v4 offers no way to verify one. Only
 // an operator whose gateway refuses a second full capture lets it be sent again.
-func (s *sinkRuntime) doubtCapture(run *propertyRun, rec *plan.Record, out preauth.Outcome) {
+func (s *sinkRuntime) doubtCapture(run *propertyRun, rec *plan.Record, sent sent) {
 	if s.e.opts.RetryCaptures && !rec.Unsure && rec.Intent.Attempt < maxSends {
-		s.doubt(rec.ID, time.Now().Add(s.opts.Settle))
+		s.doubt(rec.ID, s.settled(sent))
 		return
 	}
-	run.park(rec, plan.UnknownCapture, "no answer that settles it: look in v4 for its payment: "+errorText(out.Err), out.TrackingID)
+	run.park(rec, plan.UnknownCapture, "no answer that settles it: look in v4 for its payment: "+errorText(sent.outcome.Err),
+		sent.outcome.TrackingID)
 }
 
 // becomeCreated is the record once its hold is known.

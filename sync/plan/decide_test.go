@@ -283,16 +283,18 @@ func drawRecord(t *rapid.T) plan.Record {
 }
 
 func drawContext(t *rapid.T) (plan.Context, plan.Policy) {
-	return plan.Context{
-			ReadBefore: rapid.Bool().Draw(t, "read before"),
-			FirstRun:   rapid.Bool().Draw(t, "first run"),
-			Method:     rapid.SampledFrom([]plan.Method{{ID: 9}, {Autopay: true}, {Missing: "nothing maps it"}}).Draw(t, "method"),
-		}, plan.Policy{
-			Currency:        "EUR",
-			NewCustomers:    rapid.SampledFrom([]plan.ChargedHistory{plan.ParkHistory, plan.BaselineHistory, plan.MirrorHistory}).Draw(t, "new"),
-			MirrorFirstRun:  rapid.Bool().Draw(t, "mirror first run"),
-			BackfillCharged: rapid.Bool().Draw(t, "backfill charged"),
-		}
+	around := plan.Context{
+		ReadBefore: rapid.Bool().Draw(t, "read before"),
+		FirstRun:   rapid.Bool().Draw(t, "first run"),
+		Method:     rapid.SampledFrom([]plan.Method{{ID: 9}, {Autopay: true}, {Missing: "nothing maps it"}}).Draw(t, "method"),
+	}
+	policy := plan.Policy{
+		Currency:        "EUR",
+		NewCustomers:    rapid.SampledFrom([]plan.ChargedHistory{plan.ParkHistory, plan.BaselineHistory, plan.MirrorHistory}).Draw(t, "new"),
+		MirrorFirstRun:  rapid.Bool().Draw(t, "mirror first run"),
+		BackfillCharged: rapid.Bool().Draw(t, "backfill charged"),
+	}
+	return around, policy
 }
 
 func TestDecideIsAFunction(t *testing.T) {
