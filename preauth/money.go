@@ -33,9 +33,14 @@ func (m Money) Equal(o Money) bool {
 // IsZero tells whether this is the zero value: no amount and no currency.
 func (m Money) IsZero() bool { return m.Currency == "" && m.Amount.IsZero() }
 
-// String gives the amount without trailing zeros, a space, and the currency.
+// String gives the amount as people write it, with the currency's decimals, a
+// space, and the currency.
 func (m Money) String() string {
-	return strings.TrimSpace(m.Amount.String() + " " + m.Currency)
+	digits, _ := MinorUnits(m.Currency)
+	if m.Decimals() > digits {
+		return strings.TrimSpace(m.Amount.String() + " " + m.Currency)
+	}
+	return strings.TrimSpace(m.Amount.StringFixed(int32(digits)) + " " + m.Currency)
 }
 
 // ErrAmount is wrapped by every error of ParseAmount.

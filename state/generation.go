@@ -8,6 +8,8 @@ import (
 	"os"
 	"strconv"
 	"strings"
+
+	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
 
 // The generation is a number that grows with every start that writes. It is
@@ -146,4 +148,11 @@ func (l *Ledger) Rebind(ctx context.Context, to Binding) error {
 	defer l.about.Unlock()
 	l.file.ConnectorAddress, l.file.SinkAddress = to.ConnectorAddress, to.SinkAddress
 	return nil
+}
+
+// Absent gives what a file made at path would know of itself at its start, for
+// a caller that plans without making it.
+func Absent(path string) plan.File {
+	_, why := readGeneration(path, wireFile{})
+	return plan.File{New: true, Older: why}
 }

@@ -4,6 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
+
+	"github.com/preauth-sync/preauth-sync/preauth"
 )
 
 // narrator turns the program's log lines into a story for people: one short
@@ -39,12 +42,20 @@ func (t toldLine) describe() string {
 	if t.ID == "" {
 		return t.Msg
 	}
-	text := fmt.Sprintf("%s…  %10s %s", t.ID[:8], t.Amount, t.Currency)
+	text := fmt.Sprintf("%s…  %12s", t.ID[:8], t.money())
 	if t.Identity != 0 {
 		text += fmt.Sprintf("  identity %d", t.Identity)
 	}
 	if t.Error != "" {
-		text += "  " + t.Error
+		text += "  " + strings.TrimPrefix(t.Error[max(0, strings.LastIndex(t.Error, ": ")):], ": ")
 	}
 	return text
+}
+
+func (t toldLine) money() string {
+	m, err := preauth.NewMoney(t.Amount, t.Currency)
+	if err != nil {
+		return t.Amount + " " + t.Currency
+	}
+	return m.String()
 }

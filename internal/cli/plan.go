@@ -60,8 +60,7 @@ func planVerdict(preview engine.Preview) error {
 		if p.Err != nil {
 			failed = append(failed, fmt.Errorf("property %s: the plan is not complete: %w", p.Name, p.Err))
 		}
-		fresh := slices.ContainsFunc(p.Parks, func(park engine.PlannedPark) bool { return park.New })
-		if len(p.Actions) > 0 || fresh {
+		if len(p.Actions) > 0 || newParks(p) > 0 {
 			code = exitFound
 		}
 	}
@@ -69,6 +68,17 @@ func planVerdict(preview engine.Preview) error {
 		return &verdict{code: exitFailed, err: errors.Join(failed...)}
 	}
 	return end(code)
+}
+
+// newParks counts the marks that do not stand yet.
+func newParks(p engine.PropertyPreview) int {
+	n := 0
+	for _, park := range p.Parks {
+		if park.New {
+			n++
+		}
+	}
+	return n
 }
 
 type planOutput struct {
@@ -131,7 +141,7 @@ func planTable(w io.Writer, preview engine.Preview) error {
 		if i > 0 {
 			fmt.Fprintln(out)
 		}
-		fmt.Fprintf(out, "%s: %s, %d to park\n", p.Name, plural(len(p.Actions), "request", "requests"), len(p.Parks))
+		fmt.Fprintf(out, "%s: %s, %d to park\n", p.Name, plural(len(p.Actions), "request", "requests"), newParks(p))
 		if p.Fuse {
 			fmt.Fprintln(out, "  above mirror.max_actions_per_cycle: NOTHING would be sent")
 		}
@@ -152,7 +162,7 @@ func planTable(w io.Writer, preview engine.Preview) error {
 			fmt.Fprintf(out, "  %s\t%s\t%s\t%s\n", standing, park.ID, park.Reason, park.Detail)
 		}
 		for _, why := range slices.Sorted(maps.Keys(p.Skipped)) {
-			fmt.Fprintf(out, "  skipped\t%d\t%s\t\n", p.Skipped[why], why)
+			fmt.Fprintf(out, "  skipped\t%d\t%s\n", p.Skipped[why], why)
 		}
 	}
 	return out.Flush()

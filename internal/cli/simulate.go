@@ -47,17 +47,14 @@ func newSimulate(e *env) *cobra.Command {
 }
 
 func simulate(ctx context.Context, e *env, f simulateFlags) error {
-	if f.dir == "" {
-		dir, err := os.MkdirTemp("", "preauth-sync-simulate-")
-		if err != nil {
-			return err
-		}
-		defer func() { _ = os.RemoveAll(dir) }() // a temporary folder; nothing to be done about it
-		f.dir = dir
+	dir, remove, err := simulateFolder(f.dir)
+	if err != nil {
+		return err
 	}
+	defer remove()
 	world := simulator.New(simulator.Options{Seed: f.seed})
 	defer world.Close()
-	_, err := world.Populate(simulator.PopulateOptions{
+	_, err = world.Populate(simulator.PopulateOptions{
 		Customers: f.customers, PerCustomer: f.perCustomer, Charged: f.charged,
 	})
 	if err != nil {
@@ -68,7 +65,7 @@ func simulate(ctx context.Context, e *env, f simulateFlags) error {
 		return err
 	}
 	defer func() { _ = server.Close() }() // the process ends
-	path, text, err := writeSimulated(world, server.URL(), f.dir, simulator.ConfigOptions{Timeout: f.timeout, Settle: f.settle})
+	path, text, err := writeSimulated(world, server.URL(), dir, simulator.ConfigOptions{Timeout: f.timeout, Settle: f.settle})
 	if err != nil {
 		return err
 	}
@@ -79,6 +76,19 @@ func simulate(ctx context.Context, e *env, f simulateFlags) error {
 		text, server.URL(), path, path)
 	<-ctx.Done()
 	return nil
+}
+
+// simulateFolder makes the folder asked for, or a temporary one that remove removes.
+func simulateFolder(asked string) (dir string, remove func(), err error) {
+	if asked == "" {
+		dir, err = os.MkdirTemp("", "preauth-sync-simulate-")
+		return dir, func() { _ = os.RemoveAll(dir) }, err
+	}
+	// The configuration takes relative paths from its own folder.
+	if dir, err = filepath.Abs(asked); err != nil {
+		return "", nil, err
+	}
+	return dir, func() {}, os.MkdirAll(dir, 0o700)
 }
 
 // writeSimulated writes a ready configuration for a served world into a folder.

@@ -123,7 +123,7 @@ func statusTable(w io.Writer, status statusOutput) error {
 		if i > 0 {
 			fmt.Fprintln(out)
 		}
-		fmt.Fprintf(out, "%s\t\n", p.Name)
+		fmt.Fprintln(out, p.Name)
 		fmt.Fprintf(out, "  phases\t%s\n", counts(p.Phases))
 		fmt.Fprintf(out, "  parked\t%s\n", counts(p.Parked))
 		last := "never"

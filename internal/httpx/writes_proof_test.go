@@ -144,6 +144,79 @@ func TestNothingIsBegunWhenItIsTooLate(t *testing.T) {
 	}
 }
 
+// net/http would send again what has not left at all, if it could.
+func TestWhatAKeptConnectionDoesNotTakeIsNotSentAgain(t *testing.T) {
+	ok := raw("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", true)
+	var b *writeBench
+	broken := false
+	cfg := WriteConfig{}
+	cfg.Transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := b.net.DialContext(ctx, network, address)
+		return &brittle{Conn: conn, write: func(p []byte) (int, error) {
+			if broken {
+				return 0, errors.New("broken pipe")
+			}
+			return conn.Write(p)
+		}}, err
+	}
+	writeInBubble(t, ok, cfg, func(t *testing.T, bench *writeBench) { //nolint:thelper // the test itself
+		b = bench
+		if _, err := b.send(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait() // until the connection is idle
+		broken = true
+		got, err := b.send(t.Context())
+		if err == nil || got.Sent != NotSent {
+			t.Errorf("got %+v, %v", got, err)
+		}
+		if b.received() != 1 || b.net.Dials() != 1 {
+			t.Errorf("%d requests received on %d connections", b.received(), b.net.Dials())
+		}
+	})
+}
+
+// stoppedContext has a deadline whose timer does not fire, as if the process had
+// been stopped.
+type stoppedContext struct {
+	context.Context //nolint:containedctx // it is a context itself
+	deadline        time.Time
+}
+
+func (c stoppedContext) Deadline() (time.Time, bool) { return c.deadline, true }
+
+func TestAProcessStoppedPastItsDeadlineSendsNothing(t *testing.T) {
+	ok := raw("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", true)
+	for _, each := range []struct {
+		name  string
+		left  time.Duration
+		dials int
+	}{
+		{"before it dials", 0, 0},
+		{"while it dials", time.Second, 1},
+	} {
+		t.Run(each.name, func(t *testing.T) {
+			var b *writeBench
+			cfg := WriteConfig{}
+			cfg.Transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+				timer := time.NewTimer(2 * time.Second)
+				<-timer.C
+				return b.net.DialContext(ctx, network, address)
+			}
+			writeInBubble(t, ok, cfg, func(t *testing.T, bench *writeBench) { //nolint:thelper // the test itself
+				b = bench
+				got, err := b.send(stoppedContext{t.Context(), time.Now().Add(each.left)})
+				if !errors.Is(err, context.DeadlineExceeded) || got.Sent != NotSent {
+					t.Errorf("%s: %v", got.Sent, err)
+				}
+				if b.received() != 0 || b.net.Dials() != each.dials {
+					t.Errorf("%d requests received on %d connections", b.received(), b.net.Dials())
+				}
+			})
+		})
+	}
+}
+
 // A process that was stopped may get to write before its timers have fired.
 func TestAGateLetsNothingThroughAfterTheDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -164,23 +237,6 @@ func TestAGateLetsNothingThroughAfterTheDeadline(t *testing.T) {
 			t.Errorf("%q got through", passed)
 		}
 	})
-}
-
-// The first write of a connection comes too late: everything above the gate
-// believes that it is still in time.
-func TestAWriteThatTheGateStoppedIsNotSent(t *testing.T) {
-	watch := &writeWatch{}
-	watch.headersWritten.Store(true)
-	gate := &gatedConn{}
-	gate.arm(time.Now().Add(-time.Second))
-	watch.gate.Store(gate)
-	if _, err := gate.Write([]byte("x")); err == nil || watch.proof() != NotSent {
-		t.Errorf("%s: %v", watch.proof(), err)
-	}
-	watch.gate.Store(nil)
-	if watch.proof() != MaybeSent {
-		t.Error("a written header without a gate proves nothing")
-	}
 }
 
 func TestAProxyThatRefusesTheTunnelProvesNotSent(t *testing.T) {

@@ -78,6 +78,8 @@ const (
 	RecordReleased = "record.released"
 	// RecordBaselined is one that was charged before this program came.
 	RecordBaselined = "record.baselined"
+	// StateRefused is a state file that does not fit the world it is used in.
+	StateRefused = "state.refused"
 	// VerifyFailed is an unknown create that could not be looked up.
 	VerifyFailed = "verify.failed"
 )

@@ -237,8 +237,11 @@ func (e *Engine) finish(ctx context.Context, c *cycle) (Result, error) {
 		})
 	}
 	if err := e.failed(); err != nil {
-		e.log.Error("the state file failed: stopping", telemetry.Event(telemetry.StateFailed),
-			telemetry.CycleID(c.id), telemetry.Err(err))
+		event := telemetry.StateFailed
+		if !errors.Is(err, ErrLedger) {
+			event = telemetry.StateRefused
+		}
+		e.log.Error("nothing more is sent", telemetry.Event(event), telemetry.CycleID(c.id), telemetry.Err(err))
 		return result, err
 	}
 	for _, p := range result.Properties {

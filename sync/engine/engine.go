@@ -171,6 +171,9 @@ func (e *Engine) fail(err error) error {
 	defer e.mu.Unlock()
 	if e.fatal == nil {
 		e.fatal = fmt.Errorf("%w: %w", ErrLedger, err)
+		if binding, ok := errors.AsType[*BindingError](err); ok {
+			e.fatal = binding // the file is sound; it is the world that does not fit
+		}
 		if e.stop != nil {
 			e.stop(e.fatal)
 		}

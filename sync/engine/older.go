@@ -16,7 +16,7 @@ import (
 
 // markOlder stores that the file is older than the world. What that calls for
 // is done by adoptOlder.
-func (e *Engine) markOlder(ctx context.Context, c *cycle, why string) error {
+func (e *Engine) markOlder(ctx context.Context, why string) error {
 	e.mu.Lock()
 	known := e.older != "" || e.adopted
 	if !known {
@@ -29,15 +29,13 @@ func (e *Engine) markOlder(ctx context.Context, c *cycle, why string) error {
 	if err := e.ledger.MarkOlder(context.WithoutCancel(ctx), why); err != nil {
 		return e.fail(err)
 	}
-	e.log.Error("the state file is older than the world: what it inherited is adopted and not captured automatically",
-		telemetry.Event(telemetry.StateOlder), telemetry.CycleID(c.id), telemetry.Reason(why))
 	return nil
 }
 
 // becomeOlder marks the file and does at once what that calls for, while no
 // write is under way.
 func (e *Engine) becomeOlder(ctx context.Context, c *cycle, why string) error {
-	if err := e.markOlder(ctx, c, why); err != nil {
+	if err := e.markOlder(ctx, why); err != nil {
 		return err
 	}
 	return e.adoptOlder(ctx, c)
@@ -62,6 +60,8 @@ func (e *Engine) adoptOlder(ctx context.Context, c *cycle) error {
 	if why == "" {
 		return nil
 	}
+	e.log.Error("the state file is older than the world: what it inherited is adopted and not captured automatically",
+		telemetry.Event(telemetry.StateOlder), telemetry.CycleID(c.id), telemetry.Reason(why))
 	ctx = context.WithoutCancel(ctx)
 	err := e.adoptAll(ctx, c, why)
 	for errors.Is(err, plan.ErrConflict) {

@@ -61,6 +61,14 @@ func (s *sinkRuntime) prove(ctx context.Context, c *cycle, rec plan.Record, repl
 	return s.probe(ctx, c)
 }
 
+// windowOver tells whether the candidate's token has had all the time there is:
+// the proof is then decided also when nothing waits for it.
+func (s *sinkRuntime) windowOver() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.doc.Candidate != nil && !time.Now().Before(s.probeBy)
+}
+
 // probe looks the candidate up when that is due, and decides the proof.
 func (s *sinkRuntime) probe(ctx context.Context, c *cycle) error {
 	s.mu.Lock()

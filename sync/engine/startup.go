@@ -60,7 +60,7 @@ func (s *sinkRuntime) question(ctx context.Context, c *cycle) error {
 	if err := s.walk(ctx, c); err != nil {
 		return err
 	}
-	return s.checkUnmatched(ctx, c)
+	return s.checkUnmatched(ctx)
 }
 
 // listing is what a walk over the sink's holds has found.
@@ -174,7 +174,7 @@ func (s *sinkRuntime) storeTokens(ctx context.Context, page []preauth.Hold, fore
 }
 
 // checkUnmatched looks whether a token that nothing explains is ours.
-func (s *sinkRuntime) checkUnmatched(ctx context.Context, c *cycle) error {
+func (s *sinkRuntime) checkUnmatched(ctx context.Context) error {
 	unmatched, why := 0, ""
 	err := s.e.ledger.Unmatched(ctx, s.opts.Name, func(token plan.Token) error {
 		unmatched++
@@ -195,7 +195,7 @@ func (s *sinkRuntime) checkUnmatched(ctx context.Context, c *cycle) error {
 	s.unmatched = unmatched > 0
 	s.mu.Unlock()
 	if why != "" {
-		return s.e.markOlder(ctx, c, why)
+		return s.e.markOlder(ctx, why)
 	}
 	return nil
 }

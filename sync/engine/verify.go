@@ -68,7 +68,7 @@ func (s *sinkRuntime) dueDoubts() []preauth.ID {
 // verifyDue gives a verdict on what is due, where one can be given.
 func (s *sinkRuntime) verifyDue(ctx context.Context, c *cycle) {
 	due := s.dueDoubts()
-	if s.proving() && s.hasDoubts() {
+	if s.proving() && (s.hasDoubts() || s.windowOver()) {
 		if err := s.probe(ctx, c); err != nil {
 			return
 		}
