@@ -29,7 +29,8 @@ const (
 	Capturing
 	// Captured: v4 has made the payment. Nothing moves it on.
 	Captured
-	// Baseline: it was charged before this program came. Only backfill --charged moves it on.
+	// Baseline: it was charged before this program came. backfill --charged moves
+	// it on; so does a hold found on v4 with its token, to Adopted.
 	Baseline
 	// Adopted: v4 holds it, and whether it has been captured there is not known.
 	// Decide moves it to Created once the PMS says it is chargeable, or to Released.
