@@ -20,7 +20,7 @@ func (a *App) properties() []engine.PropertyOptions {
 			Name: p.Name, Currency: p.Currency, Sink: SinkName, Source: a.Sources[i],
 			Customers: func(context.Context) (engine.Customers, error) { return Customers(p.Customers) },
 			Methods: func(context.Context) (engine.Methods, error) {
-				return methods{p.PaymentMethods}, nil
+				return Methods(p.PaymentMethods), nil
 			},
 		})
 	}
@@ -68,6 +68,9 @@ func Customers(cfg config.Customers) (engine.Customers, error) {
 	}
 	return out, nil
 }
+
+// Methods looks payment methods up in the configuration.
+func Methods(cfg config.PaymentMethods) engine.Methods { return methods{cfg} }
 
 // methods looks a card's payment method up: the card's own entry, the
 // customer's, the default.

@@ -1,0 +1,147 @@
+package preauth_test
+
+import (
+	"errors"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/preauth-sync/preauth-sync/preauth"
+)
+
+func TestParseIDTakesOneSpellingOfAUUID(t *testing.T) {
+	for name, c := range map[string]struct{ in, want string }{
+		"lower case stays":          {"2d93962f-067f-45a6-b7c4-bc4b9d899456", "2d93962f-067f-45a6-b7c4-bc4b9d899456"},
+		"upper case is lowered":     {"2D93962F-067F-45A6-B7C4-BC4B9D899456", "2d93962f-067f-45a6-b7c4-bc4b9d899456"},
+		"braces are refused":        {"{2d93962f-067f-45a6-b7c4-bc4b9d899456}", ""},
+		"no dashes are refused":     {"2d93962f067f45a6b7c4bc4b9d899456", ""},
+		"urn is refused":            {"urn:uuid:2d93962f-067f-45a6-b7c4-bc4b9d899456", ""},
+		"a dash elsewhere":          {"2d93962f0-67f-45a6-b7c4-bc4b9d899456", ""},
+		"a letter that is no digit": {"2d93962g-067f-45a6-b7c4-bc4b9d899456", ""},
+		"nothing":                   {"", ""},
+		"a gateway's token":         {"123kjsf90832fwf", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			id, err := preauth.ParseID(c.in)
+			if string(id) != c.want || (err == nil) != (c.want != "") {
+				t.Errorf("got %q, %v; want %q", id, err, c.want)
+			}
+			if err != nil && !errors.Is(err, preauth.ErrNotUUID) {
+				t.Errorf("the error is %v", err)
+			}
+			if preauth.IsUUIDForm(c.in) != (c.want != "") {
+				t.Errorf("IsUUIDForm disagrees with ParseID")
+			}
+		})
+	}
+}
+
+func TestParseAmountIsExactAndBounded(t *testing.T) {
+	for in, want := range map[string]string{
+		"22":                      "22",
+		"22.50":                   "22.5",
+		"1e2":                     "100",
+		"1.5E1":                   "15",
+		"0.1":                     "0.1",
+		"-3":                      "-3",
+		"9007199254740993":        "9007199254740993",
+		"90071992547409.93":       "90071992547409.93",
+		"12345678901234567890":    "12345678901234567890",
+		"0.0000000001":            "0.0000000001",
+		"1e-10":                   "0.0000000001",
+		"123456789012345678901":   "",
+		"0.00000000001":           "",
+		"1e999999999":             "",
+		"1e-999999999":            "",
+		"":                        "",
+		"NaN":                     "",
+		"Infinity":                "",
+		"0x10":                    "",
+		"1_000":                   "",
+		" 1":                      "",
+		"1,5":                     "",
+		"--1":                     "",
+		"1" + string(rune(0x660)): "",
+	} {
+		t.Run(in, func(t *testing.T) {
+			got, err := preauth.ParseAmount(in)
+			if want == "" {
+				if !errors.Is(err, preauth.ErrAmount) {
+					t.Errorf("got %s, %v; want it refused", got, err)
+				}
+				return
+			}
+			if err != nil || got.String() != want {
+				t.Errorf("got %s, %v; want %s", got, err, want)
+			}
+		})
+	}
+}
+
+func TestMoneyComparesByValueAndCurrency(t *testing.T) {
+	money := func(amount, currency string) preauth.Money {
+		t.Helper()
+		m, err := preauth.NewMoney(amount, currency)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	if !money("22.50", "EUR").Equal(money("22.5", "EUR")) {
+		t.Error("trailing zeros count")
+	}
+	if money("22.5", "EUR").Equal(money("22.5", "USD")) {
+		t.Error("the currency does not count")
+	}
+	if money("22.5", "EUR").Equal(money("22.51", "EUR")) {
+		t.Error("a cent does not count")
+	}
+	for want, m := range map[string]preauth.Money{
+		"22.50 EUR": money("22.5", "EUR"), "22 JPY": money("22", "JPY"), "1.250 KWD": money("1.25", "KWD"),
+		"1.005 EUR": money("1.005", "EUR"), "5 ???": money("5", "???"), "0": {},
+	} {
+		if m.String() != want {
+			t.Errorf("got %q, want %q", m, want)
+		}
+	}
+}
+
+func TestMinorUnits(t *testing.T) {
+	for currency, want := range map[string]int{"EUR": 2, "JPY": 0, "KWD": 3, "CLF": 4, "HUF": 2, "ISK": 0} {
+		if got, ok := preauth.MinorUnits(currency); got != want || !ok {
+			t.Errorf("%s: %d, %t; want %d", currency, got, ok, want)
+		}
+	}
+	for _, currency := range []string{"", "eur", "EU", "EURO", "XXX", " EU", "R G"} {
+		if _, ok := preauth.MinorUnits(currency); ok {
+			t.Errorf("%q is a currency", currency)
+		}
+	}
+}
+
+func TestEveryStateReadsAsItIsSpelled(t *testing.T) {
+	for _, s := range preauth.States() {
+		if preauth.ParseState(s.String()) != s {
+			t.Errorf("%s reads as %s", s, preauth.ParseState(s.String()))
+		}
+	}
+	for _, text := range []string{"", "charged", "Unknown", "CHARGED", "Chargeable "} {
+		if got := preauth.ParseState(text); got != preauth.Unknown {
+			t.Errorf("%q reads as %s", text, got)
+		}
+	}
+}
+
+func TestAnAmountSurvivesItsOwnSpelling(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.StringMatching(`-?[0-9]{1,18}(\.[0-9]{1,10})?`).Draw(t, "amount")
+		first, err := preauth.ParseAmount(text)
+		if err != nil {
+			t.Fatalf("%q: %v", text, err)
+		}
+		second, err := preauth.ParseAmount(first.String())
+		if err != nil || !second.Equal(first) || second.String() != first.String() {
+			t.Fatalf("%q reads as %s and then as %s, %v", text, first, second, err)
+		}
+	})
+}
