@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -49,20 +50,24 @@ func runOnce(ctx context.Context, e *env) (err error) {
 	return onceVerdict(result)
 }
 
-// onceVerdict says with what exit code a cycle ends.
+// onceVerdict says with what exit code a cycle ends. A blown fuse goes before
+// every other failure.
 func onceVerdict(result engine.Result) error {
-	code := exitDone
+	v := &verdict{code: exitDone}
 	if result.InDoubt > 0 {
-		return &verdict{code: exitFailed, err: fmt.Errorf(
-			"%d requests are still without a definite answer; the next run looks them up, nothing is sent again blindly", result.InDoubt)}
+		v.code, v.err = exitFailed, fmt.Errorf(
+			"%d requests are still without a definite answer; the next run looks them up, nothing is sent again blindly", result.InDoubt)
 	}
 	for _, p := range result.Properties {
-		if p.Report.Fuse {
-			return end(exitFuse)
-		}
 		if p.Err != nil || p.Report.Counts.Failed > 0 || p.NewOutcomeParks > 0 {
-			code = exitFailed
+			v.code = exitFailed
 		}
 	}
-	return end(code)
+	if slices.ContainsFunc(result.Properties, func(p engine.PropertyResult) bool { return p.Report.Fuse }) {
+		v.code = exitFuse
+	}
+	if v.code == exitDone {
+		return nil
+	}
+	return v
 }
