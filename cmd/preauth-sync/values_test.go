@@ -98,12 +98,8 @@ func cmdLogs(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func readLogs(text string) ([]map[string]any, error) {
-	text, closing, _ := strings.Cut("\n"+text, "\npreauth-sync: ")
-	if strings.Contains(closing, "\n{") {
-		return nil, fmt.Errorf("after what the command line says at its end there are more lines: %s", closing)
-	}
 	var lines []map[string]any
-	for line := range strings.Lines(strings.TrimPrefix(text, "\n")) {
+	for line := range strings.Lines(text) {
 		var told map[string]any
 		if err := json.Unmarshal([]byte(line), &told); err != nil {
 			return nil, fmt.Errorf("the log line %q is not JSON: %w", line, err)

@@ -69,12 +69,18 @@ type App struct {
 	closers []func() error
 }
 
+// Logger builds the configured logger, which no secret gets through.
+func Logger(cfg *config.Config, outside Outside) (*zap.Logger, error) {
+	outside = outside.withDefaults()
+	return telemetry.New(outside.Logs, telemetry.Options{
+		Level: cfg.Log.Level, Format: cfg.Log.Format, Clock: outside.Clock,
+	}, telemetry.Redact(cfg.Secrets()...))
+}
+
 // Clients builds everything but the ledger and the engine: what check needs.
 func Clients(cfg *config.Config, outside Outside) (*App, error) {
 	outside = outside.withDefaults()
-	log, err := telemetry.New(outside.Logs, telemetry.Options{
-		Level: cfg.Log.Level, Format: cfg.Log.Format, Clock: outside.Clock,
-	}, telemetry.Redact(cfg.Secrets()...))
+	log, err := Logger(cfg, outside)
 	if err != nil {
 		return nil, err
 	}
@@ -213,7 +219,7 @@ func (a *App) Close() error {
 }
 
 // observe tells in the log what an HTTP exchange means for operators: being
-// throttled, always; everything else at debug level.
+// throttled and having to try again, always; everything else at debug level.
 func observe(log *zap.Logger) httpx.Observer {
 	return func(e httpx.Event) {
 		fields := []zap.Field{
@@ -224,6 +230,11 @@ func observe(log *zap.Logger) httpx.Observer {
 		if e.Throttled && e.API == connector.API {
 			log.Warn("the PMS asked for patience", append(fields,
 				telemetry.Event(telemetry.SourceThrottled), zap.Int64("wait_ms", e.Wait.Milliseconds()))...)
+			return
+		}
+		if e.Err != nil && e.Wait > 0 {
+			log.Warn("a request failed and is tried again", append(fields,
+				telemetry.Event(telemetry.RequestRetried), zap.Int64("wait_ms", e.Wait.Milliseconds()))...)
 			return
 		}
 		log.Debug("request", append(fields, telemetry.Event("request"))...)

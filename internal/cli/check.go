@@ -26,7 +26,7 @@ func newCheck(e *env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			c := &checker{out: e.Stdout, cfg: cfg}
+			c := &checker{out: e.Stdout, errors: e.Stderr, cfg: cfg}
 			c.ok("configuration", "%s, cycles %s", plural(len(cfg.Properties), "property", "properties"), nextIn(cfg))
 			c.customers()
 			c.state()
@@ -47,6 +47,7 @@ func nextIn(cfg *config.Config) string {
 // checker prints a line for each thing checked and remembers the failures.
 type checker struct {
 	out     io.Writer
+	errors  io.Writer
 	cfg     *config.Config
 	verdict error
 }
@@ -97,7 +98,7 @@ func (c *checker) state() {
 }
 
 func (c *checker) network(ctx context.Context) {
-	a, err := app.Clients(c.cfg, app.Outside{})
+	a, err := app.Clients(c.cfg, app.Outside{Logs: c.errors})
 	if err != nil {
 		c.fail("clients", err)
 		return
@@ -135,5 +136,5 @@ func (c *checker) clock(who string, theirs time.Time) {
 		fmt.Fprintf(c.out, "warn  %-14s %s apart from %s: times in logs and journal will mislead\n", "clock", apart, who)
 		return
 	}
-	c.ok("clock", "%s apart from %s", apart, who)
+	c.ok("clock", "within %s of %s", max(apart.Abs(), 2*time.Second), who)
 }

@@ -21,10 +21,12 @@ const (
 	exitInterrupted  = 130
 )
 
-// verdict ends a command with an exit code and, unless it is nil, an error to say.
+// verdict ends a command with an exit code and, unless it is nil, an error.
 type verdict struct {
 	code int
 	err  error
+	// logged is set when the log has told the error: it is not said again.
+	logged bool
 }
 
 // Error is what Main says; a verdict without an error says nothing.
@@ -90,8 +92,9 @@ func stateCode(kind state.Kind) int {
 }
 
 func message(err error) string {
+	v, ok := errors.AsType[*verdict](err)
 	switch {
-	case err == nil:
+	case err == nil, ok && v.logged:
 		return ""
 	case errors.Is(err, context.Canceled):
 		return "interrupted"

@@ -3,12 +3,13 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/preauth-sync/preauth-sync/internal/app"
+	"github.com/preauth-sync/preauth-sync/internal/config"
+	"github.com/preauth-sync/preauth-sync/internal/telemetry"
 	"github.com/preauth-sync/preauth-sync/sync/engine"
 )
 
@@ -33,41 +34,57 @@ func newRun(e *env) *cobra.Command {
 	return cmd
 }
 
-func runOnce(ctx context.Context, e *env) (err error) {
+// runOnce tells its errors in the log, so that stderr stays one JSON object a
+// line; only a configuration that cannot be read comes before there is a log.
+func runOnce(ctx context.Context, e *env) error {
 	cfg, err := e.load()
 	if err != nil {
 		return err
 	}
-	a, err := app.Open(cfg, app.Outside{Logs: e.Stderr})
+	outside := app.Outside{Logs: e.Stderr}
+	log, err := app.Logger(cfg, outside)
 	if err != nil {
 		return err
+	}
+	result, err := cycleOnce(ctx, cfg, outside)
+	if err == nil {
+		return onceVerdict(result)
+	}
+	if !engineHasTold(err) && ctx.Err() == nil {
+		log.Error("the run could not be done", telemetry.Event(telemetry.RunFailed), telemetry.Err(err))
+	}
+	return &verdict{code: exitFailed, err: err, logged: true}
+}
+
+func cycleOnce(ctx context.Context, cfg *config.Config, outside app.Outside) (result engine.Result, err error) {
+	a, err := app.Open(cfg, outside)
+	if err != nil {
+		return result, err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
-	result, err := a.Engine.Cycle(ctx, true)
-	if err != nil {
-		return err
-	}
-	return onceVerdict(result)
+	return a.Engine.Cycle(ctx, true)
+}
+
+// engineHasTold tells whether the engine has already logged the error.
+func engineHasTold(err error) bool {
+	_, binding := errors.AsType[*engine.BindingError](err)
+	return binding || errors.Is(err, engine.ErrLedger)
 }
 
 // onceVerdict says with what exit code a cycle ends. A blown fuse goes before
 // every other failure.
 func onceVerdict(result engine.Result) error {
-	v := &verdict{code: exitDone}
+	code := exitDone
 	if result.InDoubt > 0 {
-		v.code, v.err = exitFailed, fmt.Errorf(
-			"%d requests are still without a definite answer; the next run looks them up, nothing is sent again blindly", result.InDoubt)
+		code = exitFailed
 	}
 	for _, p := range result.Properties {
 		if p.Err != nil || p.Report.Counts.Failed > 0 || p.NewOutcomeParks > 0 {
-			v.code = exitFailed
+			code = exitFailed
 		}
 	}
 	if slices.ContainsFunc(result.Properties, func(p engine.PropertyResult) bool { return p.Report.Fuse }) {
-		v.code = exitFuse
+		code = exitFuse
 	}
-	if v.code == exitDone {
-		return nil
-	}
-	return v
+	return end(code)
 }

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/preauth-sync/preauth-sync/internal/telemetry"
 	"github.com/preauth-sync/preauth-sync/preauth"
 	"github.com/preauth-sync/preauth-sync/sync/plan"
@@ -235,6 +237,10 @@ func (e *Engine) finish(ctx context.Context, c *cycle) (Result, error) {
 		result.Properties = append(result.Properties, PropertyResult{
 			Name: run.p.opts.Name, Report: report, NewOutcomeParks: run.account.outcomeParks(), Err: run.account.err(),
 		})
+	}
+	if result.InDoubt > 0 {
+		e.log.Error("requests are still without a definite answer: the next cycle looks them up, nothing is sent again blindly",
+			telemetry.Event(telemetry.IntentsInDoubt), telemetry.CycleID(c.id), zap.Int("in_doubt", result.InDoubt))
 	}
 	if err := e.failed(); err != nil {
 		event := telemetry.StateFailed

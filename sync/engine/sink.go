@@ -19,7 +19,7 @@ type sinkRuntime struct {
 	// createGate lets creates through one at a time while the proof is open.
 	createGate chan struct{}
 	// opening and matching let one goroutine ask what the sink holds.
-	opening, matching sync.Mutex
+	opening, matching chan struct{}
 
 	mu sync.Mutex
 	// doc is the ledger's document; loaded and opened say how far start-up has come.
@@ -40,18 +40,22 @@ type sinkRuntime struct {
 	canary   chan struct{}
 	holdOff  time.Time
 	matched  bool
+	// found are records whose create was found by its token in this cycle and that
+	// the PMS had already charged: their capture is due.
+	found []plan.Record
 }
 
 func newSinkRuntime(e *Engine, opts SinkOptions) *sinkRuntime {
 	return &sinkRuntime{
 		e: e, opts: opts, createGate: make(chan struct{}, 1), doubts: map[preauth.ID]*doubt{},
+		opening: make(chan struct{}, 1), matching: make(chan struct{}, 1),
 	}
 }
 
 func (s *sinkRuntime) beginCycle() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.unusable, s.failures, s.tripped, s.canary, s.matched = nil, 0, false, nil, false
+	s.unusable, s.failures, s.tripped, s.canary, s.matched, s.found = nil, 0, false, nil, false, nil
 }
 
 // giveUp stops every write to the sink for the rest of the cycle, and says so once.

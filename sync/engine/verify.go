@@ -188,14 +188,33 @@ func (s *sinkRuntime) verdict(ctx context.Context, c *cycle, run *propertyRun, r
 		return err
 	}
 	s.forget(rec.ID)
-	run.account.count(func(n *plan.Counts) {
-		if rec.Intent.Adopt {
-			n.Adopted++
-		} else {
-			n.Created++
-		}
-	})
+	if rec.Intent.Adopt {
+		run.account.count(func(n *plan.Counts) { n.Adopted++ })
+		return nil
+	}
+	run.account.count(func(n *plan.Counts) { n.Created++ })
+	if next.Seen.State == preauth.Charged {
+		s.mu.Lock()
+		s.found = append(s.found, next)
+		s.mu.Unlock()
+	}
 	return nil
+}
+
+// captureFound goes on with what was found after its property had been planned:
+// it is read again and, when the PMS still says so, captured.
+func (s *sinkRuntime) captureFound(ctx context.Context, c *cycle) {
+	s.mu.Lock()
+	found := s.found
+	s.found = nil
+	s.mu.Unlock()
+	for _, rec := range found {
+		run := c.runFor(s.e, rec)
+		if run.methods == nil || run.account.fuseBlown() {
+			continue // the next cycle plans it
+		}
+		s.handle(ctx, c, &item{run: run, p: preauth.Preauthorization{ID: rec.ID, CustomerID: rec.CustomerID, CardID: rec.CardID}})
+	}
 }
 
 // distinct keeps one hold an identity, of those that really carry the token.
@@ -313,6 +332,7 @@ func (s *sinkRuntime) await(ctx context.Context, c *cycle) {
 			return
 		}
 		s.verifyDue(ctx, c)
+		s.captureFound(ctx, c)
 	}
 }
 
