@@ -86,7 +86,7 @@ func Clients(cfg *config.Config, outside Outside) (*App, error) {
 	}
 	a := &App{Config: cfg, Log: log}
 	// net/http reports stray bytes on idle connections through the standard logger.
-	restore := zap.RedirectStdLog(log)
+	restore := zap.RedirectStdLog(log.With(telemetry.Event(telemetry.RuntimeMessage)))
 	a.closers = append(a.closers, func() error { restore(); return nil })
 	if err := a.buildSources(outside); err != nil {
 		return nil, errors.Join(err, a.Close())

@@ -80,10 +80,14 @@ const (
 	RecordBaselined = "record.baselined"
 	// StateRefused is a state file that does not fit the world it is used in.
 	StateRefused = "state.refused"
+	// TokenHidden is a sink that does not show a token it is known to keep.
+	TokenHidden = "token.hidden"
 	// IntentsInDoubt are requests without a definite answer at the end of a cycle.
 	IntentsInDoubt = "intents.in_doubt"
 	// RunFailed is a one-shot run that could not be done at all.
 	RunFailed = "run.failed"
+	// RuntimeMessage is what Go's own libraries have to say.
+	RuntimeMessage = "runtime.message"
 	// RequestRetried is a read that failed and is tried again.
 	RequestRetried = "request.retried"
 	// VerifyFailed is an unknown create that could not be looked up.

@@ -129,6 +129,10 @@ func (a *account) settled(s plan.Settled, d plan.Decision) {
 }
 
 func (a *account) adopted(rec plan.Record) {
+	if rec.Park != nil {
+		a.parked(rec)
+		return
+	}
 	a.count(func(c *plan.Counts) { c.Adopted++ })
 	a.log.Warn("v4 already holds it without an intent here: adopted, not created again",
 		append(recordFields(rec), telemetry.Event(telemetry.CreateAdopted))...)

@@ -52,8 +52,8 @@ func TestAnUnknownCaptureParks(t *testing.T) {
 						t.Errorf("%+v", got)
 					}
 					b.expect(id, plan.Capturing, plan.UnknownCapture)
-					b.restart()
-					b.cyclesOver(4*settle, settle)
+					b.pass(4 * settle)
+					b.cycle()
 					b.expect(id, plan.Capturing, plan.UnknownCapture)
 					b.sent(simulator.OpCapture, ":2", 1)
 				})

@@ -24,6 +24,8 @@ type Result struct {
 
 // PropertyResult is the account of one property's cycle.
 type PropertyResult struct {
+	// Name is empty for what became of records whose property is not configured any
+	// more; that result is there only when there is something to tell.
 	Name   string
 	Report plan.CycleReport
 	// NewOutcomeParks counts what this cycle parked for an outcome.
@@ -81,11 +83,15 @@ func (e *Engine) begin(ctx context.Context, stop context.CancelCauseFunc) (*cycl
 	for _, p := range e.properties {
 		c.runs = append(c.runs, e.beginProperty(ctx, c, p))
 	}
+	for _, run := range c.runs {
+		if run.ready {
+			run.start(ctx)
+		}
+	}
 	return c, e.failed()
 }
 
-// beginProperty learns whose token it is and stores that a cycle has begun, so
-// that "read in an earlier cycle" has a meaning after a crash.
+// beginProperty learns whose token it is.
 func (e *Engine) beginProperty(ctx context.Context, c *cycle, p *property) *propertyRun {
 	run := &propertyRun{e: e, c: c, p: p, account: newAccount(e, c.id, p.opts.Name, p.opts.Currency)}
 	run.account.begin()
@@ -93,15 +99,39 @@ func (e *Engine) beginProperty(ctx context.Context, c *cycle, p *property) *prop
 		run.account.fail(err)
 		return run
 	}
+	run.ready = true
+	return run
+}
+
+// start stores that a property's cycle has begun, so that "read in an earlier
+// cycle" has a meaning after a crash.
+func (run *propertyRun) start(ctx context.Context) {
+	e, p := run.e, run.p
+	if other := run.twin(); other != nil {
+		run.ready = false
+		run.account.fail(&BindingError{fmt.Sprintf(
+			"properties %s and %s are both enterprise %s: one of their access tokens is wrong, and neither is mirrored",
+			p.opts.Name, other.opts.Name, p.enterprise)})
+		return
+	}
 	run.doc.Cycle++
 	run.doc.Name, run.doc.Sink = p.opts.Name, p.sink.opts.Name
 	if err := e.commit(ctx, plan.Batch{Property: &run.doc}); err != nil {
+		run.ready = false
 		run.account.fail(err)
-		return run
+		return
 	}
 	run.doc.Revision++
-	run.ready = true
-	return run
+}
+
+// twin gives another property of the same enterprise.
+func (run *propertyRun) twin() *property {
+	for _, other := range run.e.properties {
+		if other != run.p && other.enterprise == run.p.enterprise {
+			return other
+		}
+	}
+	return nil
 }
 
 // identify finds out the property's enterprise and loads its document.
@@ -111,13 +141,6 @@ func (run *propertyRun) identify(ctx context.Context) error {
 		enterprise, err := p.opts.Source.Enterprise(ctx)
 		if err != nil {
 			return err
-		}
-		for _, other := range e.properties {
-			if other.enterprise == enterprise {
-				return &BindingError{fmt.Sprintf(
-					"properties %s and %s are both enterprise %s: one of their access tokens is wrong",
-					other.opts.Name, p.opts.Name, enterprise)}
-			}
 		}
 		if err := e.checkBinding(ctx, p.opts.Name, enterprise); err != nil {
 			return err
@@ -237,6 +260,9 @@ func (e *Engine) finish(ctx context.Context, c *cycle) (Result, error) {
 		result.Properties = append(result.Properties, PropertyResult{
 			Name: run.p.opts.Name, Report: report, NewOutcomeParks: run.account.outcomeParks(), Err: run.account.err(),
 		})
+	}
+	if parks, err := c.strays.outcomeParks(), c.strays.err(); parks > 0 || err != nil {
+		result.Properties = append(result.Properties, PropertyResult{NewOutcomeParks: parks, Err: err})
 	}
 	if result.InDoubt > 0 {
 		e.log.Error("requests are still without a definite answer: the next cycle looks them up, nothing is sent again blindly",

@@ -297,7 +297,7 @@ func (b *bench) look(read func(l *state.Ledger)) {
 	b.t.Helper()
 	l, err := state.Open(state.Options{Path: b.copy(false), Mode: state.ReadOnly})
 	b.must(err)
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	read(l)
 }
 

@@ -68,10 +68,20 @@ func (run *propertyRun) store(ctx context.Context, s plan.Settled, d plan.Decisi
 	return nil
 }
 
+// adoption is the journal line of an adoption, or of the park that came of it.
+func (run *propertyRun) adoption(rec plan.Record, at time.Time) plan.Entry {
+	if rec.Park == nil {
+		return run.entry(rec, telemetry.CreateAdopted, at)
+	}
+	line := run.entry(rec, telemetry.ActionParked, at)
+	line.Reason, line.Note = rec.Park.Reason, rec.Park.Detail
+	return line
+}
+
 // storeAdopted commits an adoption by itself.
 func (run *propertyRun) storeAdopted(ctx context.Context, rec plan.Record) (plan.Record, error) {
 	batch := plan.Batch{
-		Records: []plan.Record{rec}, Journal: []plan.Entry{run.entry(rec, telemetry.CreateAdopted, run.e.now())},
+		Records: []plan.Record{rec}, Journal: []plan.Entry{run.adoption(rec, run.e.now())},
 	}
 	if err := run.e.commit(ctx, batch); err != nil {
 		return rec, err

@@ -156,8 +156,12 @@ func (s *sinkRuntime) mustMatch(rec plan.Record) bool {
 // match polls every property on the sink once, without acting, to learn whose
 // the unmatched tokens are.
 func (s *sinkRuntime) match(ctx context.Context, c *cycle) error {
-	s.matching.Lock()
-	defer s.matching.Unlock()
+	select {
+	case s.matching <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-s.matching }()
 	s.mu.Lock()
 	need, tried := s.unmatched, s.matched
 	s.matched = true

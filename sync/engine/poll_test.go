@@ -250,8 +250,10 @@ func TestACustomersFileThatCannotBeReadStopsCreatesAndNotCaptures(t *testing.T) 
 		id := b.held()
 		fresh := b.hold("33")
 		p, _ := b.world.Preauthorization(fresh)
-		file := b.cfg.Properties[0].Customers.File
-		b.must(os.Remove(file))
+		// A customer with an unfinished record is polled without the file.
+		held, _ := b.world.Preauthorization(id)
+		polled := b.add(simulator.Preauthorization{Amount: dec("44"), CustomerID: held.CustomerID})
+		b.must(os.Remove(b.cfg.Properties[0].Customers.File))
 		got := only(b.cycle())
 		if got.Report.OK || got.Report.Counts.Captured != 1 || got.Report.Counts.Created != 0 {
 			t.Errorf("%+v", got)
@@ -261,6 +263,7 @@ func TestACustomersFileThatCannotBeReadStopsCreatesAndNotCaptures(t *testing.T) 
 		b.list()
 		b.cycle()
 		b.expect(fresh, plan.Created, "")
+		b.expect(polled, plan.Created, "")
 	})
 }
 

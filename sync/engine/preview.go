@@ -66,7 +66,7 @@ func (e *Engine) Preview(ctx context.Context) (Preview, error) {
 		out.Properties = append(out.Properties, run.preview())
 	}
 	result, err := e.finish(ctx, c)
-	for i := range result.Properties {
+	for i := range out.Properties {
 		out.Properties[i].Err = result.Properties[i].Err
 	}
 	return out, err

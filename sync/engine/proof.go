@@ -85,11 +85,11 @@ func (s *sinkRuntime) probe(ctx context.Context, c *cycle) error {
 	}
 	for _, hold := range holds {
 		if hold.Token == candidate.Token {
-			return s.decideProof(ctx, c, plan.ProofKept)
+			return s.decideProof(ctx, c, plan.ProofKept, candidate)
 		}
 	}
 	if over {
-		return s.decideProof(ctx, c, plan.ProofNotKept)
+		return s.decideProof(ctx, c, plan.ProofNotKept, nil)
 	}
 	s.probeLater()
 	return nil
@@ -107,12 +107,13 @@ func (s *sinkRuntime) probeLater() {
 	}
 }
 
-// decideProof stores whether the sink keeps tokens, and says so.
-func (s *sinkRuntime) decideProof(ctx context.Context, c *cycle, proof plan.Proof) error {
+// decideProof stores whether the sink keeps tokens, and says so. shown is the
+// create that was found by its token; it is asked for again as a control.
+func (s *sinkRuntime) decideProof(ctx context.Context, c *cycle, proof plan.Proof, shown *plan.Candidate) error {
 	if s.opts.Tokens != TokenID || s.proof() == proof {
 		return nil
 	}
-	err := s.update(ctx, func(doc *plan.Sink) { doc.Proof, doc.Candidate = proof, nil })
+	err := s.update(ctx, func(doc *plan.Sink) { doc.Proof, doc.Candidate = proof, shown })
 	if err != nil {
 		return err
 	}

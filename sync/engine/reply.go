@@ -144,7 +144,7 @@ func (r *plannedReply) decide(
 	}
 	if changed {
 		rec = adopted
-		r.batch.Journal = append(r.batch.Journal, run.entry(rec, telemetry.CreateAdopted, now))
+		r.batch.Journal = append(r.batch.Journal, run.adoption(rec, now))
 		r.told = append(r.told, func() { run.account.adopted(rec) })
 	}
 	d := plan.Decide(p, rec, around, run.policy())
@@ -190,7 +190,8 @@ func (r *plannedReply) missing(ctx context.Context) error {
 		r.skips = append(r.skips, plan.Conflicting)
 		r.polled++
 		r.told = append(r.told, func() {
-			err := fmt.Errorf("preauthorization %s was shown twice in one reply with different contents", id)
+			err := fmt.Errorf("what the reply says of preauthorization %s contradicts itself: shown twice with different "+
+				"contents, or a property given twice or in a wrong type", id)
 			r.run.account.failQuietly(err)
 			r.run.account.log.Error("not acted on in this cycle", telemetry.Event(telemetry.SourceConflict),
 				telemetry.PreauthorizationID(string(id)), telemetry.Err(err))

@@ -107,7 +107,10 @@ func (s *sinkRuntime) load(ctx context.Context) error {
 		doc = plan.Sink{Name: s.opts.Name}
 	}
 	if doc.Candidate != nil {
-		s.probeAt, s.probeBy = s.e.started, s.e.started.Add(s.opts.Timeout+2*s.opts.Settle)
+		// Some of the window has passed already; a clock that was set back only makes it longer.
+		window := s.opts.Timeout + 2*s.opts.Settle
+		passed := min(max(0, s.e.now().Sub(doc.Candidate.Replied)), window)
+		s.probeAt, s.probeBy = time.Now(), time.Now().Add(window-passed)
 	}
 	s.doc, s.loaded = doc, true
 	return nil

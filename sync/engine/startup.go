@@ -34,8 +34,12 @@ func (s *sinkRuntime) ensureOpen(ctx context.Context, c *cycle) error {
 // open asks the start-up question: a new file lists everything the sink holds,
 // any other walks what has come since. What is found is stored before it counts.
 func (s *sinkRuntime) open(ctx context.Context, c *cycle) {
-	s.opening.Lock()
-	defer s.opening.Unlock()
+	select {
+	case s.opening <- struct{}{}:
+	case <-ctx.Done():
+		return
+	}
+	defer func() { <-s.opening }()
 	if s.ready() || s.unusableBecause() != nil {
 		return
 	}
@@ -57,16 +61,43 @@ func (s *sinkRuntime) question(ctx context.Context, c *cycle) error {
 	if !s.asked() {
 		return s.listAll(ctx, c)
 	}
-	if err := s.walk(ctx, c); err != nil {
+	found, err := s.walk(ctx, c)
+	if err != nil {
 		return err
 	}
-	return s.checkUnmatched(ctx)
+	if s.e.isOlder() && !c.preview {
+		// What this file never knew of may still be under way: it is waited for, as for a new file.
+		if err := sleep(ctx, time.Until(s.e.started.Add(s.opts.Timeout+s.opts.Settle))); err != nil {
+			return err
+		}
+		if found, err = s.walk(ctx, c); err != nil {
+			return err
+		}
+	}
+	if err := s.mayGoOn(ctx, c, found); err != nil {
+		return err
+	}
+	return s.known(ctx, found)
+}
+
+// known stores how far the sink's holds are known. It comes last: what a start
+// that was refused has seen must be seen again by the next.
+func (s *sinkRuntime) known(ctx context.Context, found listing) error {
+	err := s.e.commit(ctx, plan.Batch{Highest: []plan.Highest{{Sink: s.opts.Name, Identity: found.highest}}})
+	if err != nil {
+		return s.e.fail(err)
+	}
+	return nil
 }
 
 // listing is what a walk over the sink's holds has found.
 type listing struct {
 	holds, tokens int
-	highest       int64
+	// unexplained counts the holds that no identity and no intent of the file explains;
+	// ours is set when one of them carries the Id of a record as its token.
+	unexplained int
+	ours        bool
+	highest     int64
 }
 
 // listAll stores every token of a sink that a new file knows nothing of. Where
@@ -75,9 +106,6 @@ type listing struct {
 func (s *sinkRuntime) listAll(ctx context.Context, c *cycle) error {
 	found, err := s.listOnce(ctx)
 	if err != nil {
-		return err
-	}
-	if err := s.mayStartAnew(found); err != nil {
 		return err
 	}
 	if found.tokens > 0 && !c.preview {
@@ -90,24 +118,18 @@ func (s *sinkRuntime) listAll(ctx context.Context, c *cycle) error {
 			return err
 		}
 	}
+	if err := s.mayGoOn(ctx, c, found); err != nil {
+		return err
+	}
+	if err := s.known(ctx, found); err != nil {
+		return err
+	}
 	if err := s.update(ctx, func(doc *plan.Sink) { doc.Listed, doc.TokensAtCreation = true, found.tokens > 0 }); err != nil {
 		return err
 	}
 	s.e.log.Info("the sink's holds are known", telemetry.Event(telemetry.SinkListed), telemetry.CycleID(c.id),
 		zap.Int("holds", found.holds), zap.Int("tokens", found.tokens))
 	return nil
-}
-
-// mayStartAnew refuses the one start that cannot be made safe: an earlier file
-// has written to this sink, and nothing there tells which holds were its own.
-func (s *sinkRuntime) mayStartAnew(found listing) error {
-	if !s.e.isOlder() || found.holds == 0 || (s.opts.Tokens == TokenID && found.tokens > 0) {
-		return nil
-	}
-	return s.e.fail(&BindingError{fmt.Sprintf(
-		"the state file is new, an earlier one has written to this v4 (its generation file is still beside it), and v4's %d "+
-			"holds carry no token that would tell which are ours: restore the state file from a backup; only if v4 is known to hold "+
-			"nothing of this program's, delete the generation file and start again", found.holds)})
 }
 
 func (s *sinkRuntime) listOnce(ctx context.Context) (listing, error) {
@@ -118,23 +140,23 @@ func (s *sinkRuntime) listOnce(ctx context.Context) (listing, error) {
 	return found, err
 }
 
-// walk stores the tokens above the highest known identity that nothing here explains.
-func (s *sinkRuntime) walk(ctx context.Context, c *cycle) error {
+// walk stores the tokens above the highest known identity that nothing here
+// explains, and looks whether one of them shows that the file is older.
+func (s *sinkRuntime) walk(ctx context.Context, c *cycle) (found listing, err error) {
 	above, err := s.e.ledger.Highest(ctx, s.opts.Name)
 	if err != nil {
-		return s.e.fail(err)
+		return found, s.e.fail(err)
 	}
-	var found listing
 	if err := s.opts.Sink.ListAbove(ctx, above, func(page []preauth.Hold) error {
 		return s.storeTokens(ctx, page, false, &found)
 	}); err != nil {
-		return err
+		return found, err
 	}
 	if found.holds > 0 {
 		s.e.log.Info("the sink's new holds are known", telemetry.Event(telemetry.SinkListed), telemetry.CycleID(c.id),
 			zap.Int("holds", found.holds), zap.Int("tokens", found.tokens))
 	}
-	return nil
+	return found, s.checkUnmatched(ctx)
 }
 
 // storeTokens stores what a page shows. What a new file finds can never show
@@ -154,18 +176,23 @@ func (s *sinkRuntime) storeTokens(ctx context.Context, page []preauth.Hold, fore
 	if err != nil {
 		return s.e.fail(err)
 	}
-	batch := plan.Batch{Highest: []plan.Highest{{Sink: s.opts.Name, Identity: found.highest}}}
+	var batch plan.Batch
 	for _, hold := range page {
-		if !preauth.IsUUIDForm(hold.Token) {
-			continue
-		}
 		rec, known := records[preauth.ID(hold.Token)]
 		if known && (rec.Identity == hold.Identity || rec.Phase == plan.Creating) {
 			continue // explained by an identity or an intent
 		}
+		found.unexplained++
+		found.ours = found.ours || known
+		if !preauth.IsUUIDForm(hold.Token) {
+			continue
+		}
 		batch.Tokens = append(batch.Tokens, plan.Token{
 			Sink: s.opts.Name, Token: hold.Token, Holds: []preauth.Hold{hold}, Foreign: foreign,
 		})
+	}
+	if len(batch.Tokens) == 0 {
+		return nil
 	}
 	if err := s.e.commit(ctx, batch); err != nil {
 		return s.e.fail(err)

@@ -124,6 +124,30 @@ func TestWhatWasInFlightForAPropertyThatIsGoneIsStillVerified(t *testing.T) {
 	})
 }
 
+func TestWhatIsParkedForAPropertyThatIsGoneIsReported(t *testing.T) {
+	inBench(t, func(b *bench) {
+		_, err := b.world.AddEnterprise(simulator.Enterprise{Name: "hotel-2"})
+		b.must(err)
+		b.hold("1")
+		id := b.add(simulator.Preauthorization{Enterprise: "hotel-2", Amount: dec("22.50")})
+		b.start()
+		b.cycle()
+		b.charge(id)
+		b.once(simulator.OpCapture, simulator.Fault{Kind: simulator.KindHang})
+		b.crash(time.Second)
+		b.start(func(cfg *config.Config) { cfg.Properties = cfg.Properties[:1] })
+		got := b.cycle()
+		b.expect(id, plan.Capturing, plan.UnknownCapture)
+		parks := 0
+		for _, p := range got.Properties {
+			parks += p.NewOutcomeParks
+		}
+		if parks != 1 {
+			t.Errorf("%d new outcome parks are reported: %+v", parks, got)
+		}
+	})
+}
+
 // past is a program that has run for a while: what it has come to by now.
 type past struct {
 	// captured, charged and held are created by all copies of the file. In the world
@@ -230,6 +254,35 @@ func TestAnOlderCopyOfTheFileIsFoundOut(t *testing.T) {
 	}
 }
 
+// Whose the token is shows only in the reply of the second property; no capture
+// of the first one's may be on its way by then.
+func TestAnOlderFileIsFoundOutByAnotherPropertyBeforeAnythingIsCaptured(t *testing.T) {
+	for _, most := range []int{0, 1000} {
+		inBench(t, func(b *bench) {
+			_, err := b.world.AddEnterprise(simulator.Enterprise{Name: "hotel-2"})
+			b.must(err)
+			id := b.hold("20")
+			b.add(simulator.Preauthorization{Enterprise: "hotel-2", Amount: dec("30")})
+			b.start(fuse(most))
+			b.cycle()
+			earlier := b.copy(true)
+			later := b.add(simulator.Preauthorization{Enterprise: "hotel-2", Amount: dec("40")})
+			b.charge(id)
+			b.cycle()
+			b.expect(id, plan.Captured, "")
+			b.putBack(earlier)
+			b.must(copyFile(earlier+".gen", b.path+".gen"))
+			b.start()
+			b.cycle()
+			b.expect(id, plan.Adopted, plan.UnknownCapture)
+			b.expect(later, plan.Created, "")
+			b.effects(3, 1)
+			b.sent(simulator.OpCapture, "", 1)
+			b.told(telemetry.StateOlder, 1)
+		})
+	}
+}
+
 func TestAnOlderFileCapturesNothingByItselfNotEvenWhereCapturesAreSentAgain(t *testing.T) {
 	for _, effect := range []bool{true, false} {
 		inBench(t, func(b *bench) {
@@ -256,6 +309,21 @@ func TestAnOlderFilesCreateLeftInFlightIsAdoptedOnceFound(t *testing.T) {
 		b.start()
 		b.cyclesOver(2*settle, time.Minute)
 		b.expect(id, plan.Adopted, plan.UnknownCapture)
+		b.effects(2, 0)
+	})
+}
+
+func TestAnEarlierCopyFindsWhatALaterInstanceHadUnderWay(t *testing.T) {
+	inBench(t, func(b *bench) {
+		b.proven()
+		earlier := b.copy(true)
+		id := b.hold("22.50")
+		b.once(simulator.OpCreate, simulator.Fault{Kind: simulator.KindLateEffect, Delay: settle, Status: 504})
+		b.crash(time.Second)
+		b.putBack(earlier)
+		b.start()
+		b.cyclesOver(3*settle, time.Minute)
+		b.sent(simulator.OpCreate, id, 1)
 		b.effects(2, 0)
 	})
 }
@@ -341,6 +409,39 @@ func TestAnAdoptedHoldGoesOnAsThePMSSays(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestAHoldReleasedBeforeTheFileTurnedOutOlderIsNotCaptured(t *testing.T) {
+	inBench(t, func(b *bench) {
+		b.proven()
+		id := b.hold("22.50")
+		b.cycle()
+		b.state(simulator.Cancelled, id)
+		b.cycle()
+		b.expect(id, plan.Released, "")
+		b.stop()
+		b.must(os.Remove(b.path + ".gen"))
+		b.charge(id)
+		b.start()
+		b.cycle()
+		b.cycle()
+		b.expect(id, plan.Released, plan.UnknownCapture)
+		b.effects(2, 0)
+	})
+}
+
+func TestAGenerationBesideTheFileThatIsBehindSaysNothing(t *testing.T) {
+	inBench(t, func(b *bench) {
+		b.proven()
+		earlier := b.copy(true)
+		id := b.charged()
+		b.stop()
+		b.must(copyFile(earlier+".gen", b.path+".gen")) // the power went between the two
+		b.start()
+		b.cycle()
+		b.expect(id, plan.Captured, "")
+		b.told(telemetry.StateOlder, 0)
+	})
 }
 
 // foreign adds a hold with a UUID-form token that is not of this program.

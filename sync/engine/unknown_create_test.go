@@ -18,10 +18,16 @@ import (
 // lost are replies to a write after which nothing is known of it.
 func lost() []simulator.Fault {
 	faults := []simulator.Fault{
-		{Kind: simulator.KindReset}, {Kind: simulator.KindHang}, {Kind: simulator.KindHTMLBody},
-		{Kind: simulator.KindHeadersOnly}, {Kind: simulator.KindTruncatedBody}, {Kind: simulator.KindGarbageJSON},
-		{Kind: simulator.KindEmptyBody}, {Kind: simulator.KindErrorsBesideSuccess},
-		{Kind: simulator.KindRedirect, Status: 307}, {Kind: simulator.KindRedirect, Status: 308},
+		{Kind: simulator.KindReset},
+		{Kind: simulator.KindHang},
+		{Kind: simulator.KindHTMLBody},
+		{Kind: simulator.KindHeadersOnly},
+		{Kind: simulator.KindTruncatedBody},
+		{Kind: simulator.KindGarbageJSON},
+		{Kind: simulator.KindEmptyBody},
+		{Kind: simulator.KindErrorsBesideSuccess},
+		{Kind: simulator.KindRedirect, Status: 307},
+		{Kind: simulator.KindRedirect, Status: 308},
 	}
 	for _, status := range []int{202, 204, 302, 400, 403, 404, 408, 409, 413, 425, 500, 501, 502, 503, 504} {
 		faults = append(faults, simulator.Fault{Kind: simulator.KindStatus, Status: status})
@@ -351,5 +357,37 @@ func TestAWaitingCycleGivesUpAfterTheTimeOutAndThreeTimesSettle(t *testing.T) {
 		if took := time.Since(start); took > timeout+3*settle || took < timeout+settle || got.InDoubt != 1 {
 			t.Errorf("after %s: %+v", took, got)
 		}
+	})
+}
+
+func TestAReplyWithTheIdentityOfAnotherIsLookedUp(t *testing.T) {
+	inBench(t, func(b *bench) {
+		b.proven()
+		id := b.hold("22.50")
+		b.once(simulator.OpCreate, simulator.Fault{
+			Kind: simulator.KindRewrite, After: true, Rewrite: func(status int, body []byte) (int, []byte) {
+				return status, []byte(strings.Replace(string(body), `"identity":2`, `"identity":1`, 1))
+			},
+		})
+		b.cycle()
+		b.expect(id, plan.Creating, "")
+		b.cyclesOver(timeout+settle+time.Minute, time.Minute)
+		if rec := b.expect(id, plan.Created, ""); rec.Identity != 2 {
+			t.Errorf("%+v", rec)
+		}
+		b.effects(2, 0)
+	})
+}
+
+func TestAChargeThatComesWhileItsCreateIsInDoubtIsCapturedOnceItIsFound(t *testing.T) {
+	inBench(t, func(b *bench) {
+		b.proven()
+		id := b.hold("22.50")
+		b.once(simulator.OpCreate, simulator.Fault{Kind: simulator.KindReset, After: true})
+		b.cycle()
+		b.charge(id)
+		b.cyclesOver(timeout+settle+time.Minute, time.Minute)
+		b.expect(id, plan.Captured, "")
+		b.effects(2, 1)
 	})
 }

@@ -163,9 +163,10 @@ func (s *sinkRuntime) postpone(id preauth.ID) {
 func (s *sinkRuntime) verdict(ctx context.Context, c *cycle, run *propertyRun, rec plan.Record, holds []preauth.Hold) error {
 	hits := distinct(holds, rec.Intent.Token)
 	if len(hits) == 0 {
-		return s.absent(ctx, run, rec)
+		return s.absent(ctx, c, run, rec)
 	}
-	if err := s.decideProof(ctx, c, plan.ProofKept); err != nil {
+	shown := &plan.Candidate{ID: rec.ID, Identity: hits[0].Identity, Token: hits[0].Token, Replied: s.e.now()}
+	if err := s.decideProof(ctx, c, plan.ProofKept, shown); err != nil {
 		return err
 	}
 	fault, err := s.differs(ctx, rec, hits)
@@ -267,7 +268,7 @@ func (s *sinkRuntime) duplicate(ctx context.Context, run *propertyRun, rec plan.
 
 // absent weighs that the sink does not show an intent's token. It is proven
 // after two reads settle apart, on a sink that has shown that it keeps tokens.
-func (s *sinkRuntime) absent(ctx context.Context, run *propertyRun, rec plan.Record) error {
+func (s *sinkRuntime) absent(ctx context.Context, c *cycle, run *propertyRun, rec plan.Record) error {
 	switch s.proof() {
 	case plan.ProofOpen:
 		s.postpone(rec.ID)
@@ -275,6 +276,10 @@ func (s *sinkRuntime) absent(ctx context.Context, run *propertyRun, rec plan.Rec
 	case plan.ProofNotKept:
 		return s.giveUpCreate(ctx, run, rec, "this sink does not keep tokens, so it cannot be looked up: search v4 by amount and method")
 	case plan.ProofKept:
+	}
+	if shows, err := s.controlShows(ctx, c); err != nil || !shows {
+		s.postpone(rec.ID)
+		return err
 	}
 	if !s.secondAbsence(rec.ID) {
 		return nil

@@ -1,15 +1,23 @@
 package engine_test
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"os"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/preauth-sync/preauth-sync/internal/app"
+	"github.com/preauth-sync/preauth-sync/internal/config"
+	"github.com/preauth-sync/preauth-sync/internal/httpx"
 	"github.com/preauth-sync/preauth-sync/internal/simulator"
 	"github.com/preauth-sync/preauth-sync/internal/telemetry"
+	"github.com/preauth-sync/preauth-sync/sync/engine"
 	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
 
@@ -157,6 +165,21 @@ func TestA401IsAnsweredWithOneFreshLogin(t *testing.T) {
 			b.effects(3, 0)
 		})
 	})
+	t.Run("and where that login fails nothing is parked", func(t *testing.T) {
+		inBench(t, func(b *bench) {
+			b.proven()
+			id := b.hold("22.50")
+			b.world.RevokeTokens()
+			b.fault(simulator.OpLogin, simulator.Fault{Kind: simulator.KindStatus, Status: 500})
+			b.cycle()
+			b.expect(id, plan.None, "")
+			b.told(telemetry.SinkUnusable, 1)
+			b.clear()
+			b.cycle()
+			b.expect(id, plan.Created, "")
+			b.effects(2, 0)
+		})
+	})
 	t.Run("for a capture it is the same", func(t *testing.T) {
 		inBench(t, func(b *bench) {
 			id := b.held()
@@ -239,4 +262,153 @@ func TestAStoppedCycleStillCommitsWhatItsWriteCameTo(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestAStopIsObeyedWhereverACycleWaits(t *testing.T) {
+	cases := []struct {
+		name    string
+		prepare func(b *bench)
+	}{
+		{"for what an earlier instance has under way", func(b *bench) {
+			b.hold("10")
+			b.foreign()
+			b.start()
+		}},
+		{"for a verdict", func(b *bench) {
+			b.proven()
+			b.hold("22.50")
+			b.once(simulator.OpCreate, simulator.Fault{Kind: simulator.KindReset})
+		}},
+		{"for the end of a throttle", func(b *bench) {
+			b.proven()
+			b.hold("22.50")
+			b.fault(simulator.OpCreate, simulator.Fault{Kind: simulator.KindThrottle, RetryAfter: "60"})
+		}},
+		{"for the PMS", func(b *bench) {
+			b.proven()
+			b.world.Inject(simulator.Fault{API: simulator.APIConnector, Kind: simulator.KindHang})
+		}},
+		{"for the question what an older file's sink holds", func(b *bench) {
+			b.held()
+			b.stop()
+			b.must(os.Remove(b.path + ".gen"))
+			b.hold("5")
+			b.hold("6")
+			b.start()
+		}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			inBench(t, func(b *bench) {
+				c.prepare(b)
+				ctx, cancel := context.WithCancel(b.t.Context())
+				done := make(chan error)
+				go func() {
+					_, err := b.app.Engine.Cycle(ctx, true)
+					done <- err
+				}()
+				b.pass(10 * time.Second)
+				synctest.Wait()
+				select {
+				case err := <-done:
+					t.Fatalf("the cycle was over too soon, with %v", err)
+				default:
+				}
+				start := time.Now()
+				cancel()
+				if err := <-done; !errors.Is(err, context.Canceled) {
+					t.Errorf("it ended with %v", err)
+				}
+				if took := time.Since(start); took > 0 {
+					t.Errorf("it took %s", took)
+				}
+			})
+		})
+	}
+}
+
+func TestAPlanIsShownAndNotExecuted(t *testing.T) {
+	inBench(t, func(b *bench) {
+		id := b.held()
+		fresh, unmapped := b.hold("33"), b.add(simulator.Preauthorization{Amount: dec("5"), Currency: "USD"})
+		b.stop()
+		before, err := os.ReadFile(b.path)
+		b.must(err)
+		writes := b.world.Account()
+		b.wire = &wire{to: b.server.DialContext}
+		shown, err := app.OpenPreview(b.cfg, app.Outside{
+			Logs: b.logs, Clock: time.Now, Transport: httpx.TransportConfig{DialContext: b.wire.dial, NoProxy: true},
+		})
+		b.must(err)
+		b.app = shown
+		got, err := shown.Engine.Preview(b.t.Context())
+		b.must(err)
+		p := got.Properties[0]
+		var actions []string
+		for _, a := range p.Actions {
+			actions = append(actions, a.Action.String()+" "+string(a.ID))
+		}
+		want := []string{"capture " + id, "create " + fresh}
+		slices.Sort(actions)
+		if diff := cmp.Diff(want, actions); diff != "" {
+			t.Error(diff)
+		}
+		if len(p.Parks) != 1 || string(p.Parks[0].ID) != unmapped || p.Parks[0].Reason != plan.CurrencyMismatch || !p.Parks[0].New {
+			t.Errorf("%+v", p.Parks)
+		}
+		b.stop()
+		if after, err := os.ReadFile(b.path); err != nil || !bytes.Equal(before, after) {
+			t.Errorf("the state file has changed: %v", err)
+		}
+		if now := b.world.Account(); now.Creates != writes.Creates || now.Captures != writes.Captures {
+			t.Errorf("%+v", now)
+		}
+	})
+}
+
+func TestAStateFileThatIsNoLongerAtItsPathEndsAllWrites(t *testing.T) {
+	inBench(t, func(b *bench) {
+		b.proven()
+		id := b.hold("22.50")
+		aside := b.path + ".aside"
+		b.must(os.Rename(b.path, aside))
+		for range 2 {
+			if _, err := b.tryCycle(true); !errors.Is(err, engine.ErrLedger) {
+				t.Errorf("the cycle ended with %v", err)
+			}
+		}
+		b.sent(simulator.OpCreate, id, 0)
+		b.told(telemetry.StateFailed, 1)
+		b.stop()
+		b.must(os.Rename(aside, b.path))
+		b.start()
+		b.cycle()
+		b.expect(id, plan.Created, "")
+	})
+}
+
+func TestWritesKeepToTheSinksRateLimitWithoutLosingTheirTime(t *testing.T) {
+	inBench(t, func(b *bench) {
+		for range 8 {
+			b.hold("10")
+		}
+		b.start(func(cfg *config.Config) {
+			cfg.V4.RateLimit = config.RateLimit{Requests: 2, Per: time.Minute}
+		})
+		b.spy = func(r simulator.Request) {
+			if r.Operation != simulator.OpCreate {
+				return
+			}
+			if rec := b.record(r.Key); rec.Intent == nil || !rec.Intent.Deadline.Equal(time.Now().Add(timeout)) {
+				t.Errorf("at %s the intent is %+v", time.Now(), rec.Intent)
+			}
+		}
+		got := only(b.cycle())
+		if got.Report.Counts.Created != 8 || !got.Report.OK {
+			t.Errorf("%+v", got)
+		}
+		if most := b.world.MostInWindow(simulator.APIV4, "", time.Minute); most > 2 {
+			t.Errorf("%d requests in a minute", most)
+		}
+	})
 }

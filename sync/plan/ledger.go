@@ -141,7 +141,8 @@ type Sink struct {
 	// TokensAtCreation is set when that listing showed a UUID-form token.
 	TokensAtCreation bool
 	Proof            Proof
-	// Candidate is the applied create that is to prove that tokens are kept.
+	// Candidate is the applied create that is to prove that tokens are kept, and
+	// once it has, the control: whoever does not show it shows nothing by an absence.
 	Candidate *Candidate
 	// Outage is set after five unknown outcomes in a row, until a write is definite.
 	Outage bool
