@@ -12,7 +12,10 @@ import (
 
 	"github.com/preauth-sync/preauth-sync/internal/app"
 	"github.com/preauth-sync/preauth-sync/internal/config"
+	"github.com/preauth-sync/preauth-sync/preauth"
 	"github.com/preauth-sync/preauth-sync/state"
+	"github.com/preauth-sync/preauth-sync/sync/engine"
+	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
 
 func newCheck(e *env) *cobra.Command {
@@ -29,7 +32,7 @@ func newCheck(e *env) *cobra.Command {
 			c := &checker{out: e.Stdout, errors: e.Stderr, cfg: cfg}
 			c.ok("configuration", "%s, cycles %s", plural(len(cfg.Properties), "property", "properties"), nextIn(cfg))
 			c.customers()
-			c.state()
+			c.state(cmd.Context())
 			if !offline {
 				c.network(cmd.Context())
 			}
@@ -50,6 +53,9 @@ type checker struct {
 	errors  io.Writer
 	cfg     *config.Config
 	verdict error
+	// known are the properties of the state file, enterprises those met in this check.
+	known       []plan.Property
+	enterprises map[preauth.ID]string
 }
 
 func (c *checker) ok(what, format string, args ...any) {
@@ -78,7 +84,7 @@ func (c *checker) customers() {
 	}
 }
 
-func (c *checker) state() {
+func (c *checker) state(ctx context.Context) {
 	ledger, err := app.OpenLedger(c.cfg, state.ReadOnly, app.Outside{})
 	if errors.Is(err, fs.ErrNotExist) {
 		c.ok("state", "%s is not there yet; the first run creates it", c.cfg.State.Path)
@@ -89,6 +95,10 @@ func (c *checker) state() {
 		return
 	}
 	defer func() { _ = ledger.Close() }() // opened for reading
+	if c.known, err = ledger.Properties(ctx); err != nil {
+		c.fail("state", err)
+		return
+	}
 	file := ledger.File()
 	if file.Older != "" {
 		c.ok("state", "%s, older than the world: %s", c.cfg.State.Path, file.Older)
@@ -113,6 +123,8 @@ func (c *checker) network(ctx context.Context) {
 		}
 		c.ok("connector", "%s: enterprise %s (%s), %d ms", p.Name, reply.EnterpriseID, reply.EnterpriseName,
 			time.Since(began).Milliseconds())
+		c.enterprise(p.Name, reply.EnterpriseID)
+		c.poll(ctx, p, a.Sources[i])
 		c.clock("the PMS", reply.Now)
 	}
 	began := time.Now()
@@ -123,6 +135,44 @@ func (c *checker) network(ctx context.Context) {
 	}
 	c.ok("v4", "%s, logged in and searched, %d ms", c.cfg.V4.Address, time.Since(began).Milliseconds())
 	c.clock("v4", at)
+}
+
+// enterprise compares whose a token is with whose the property's was, and with
+// whose the other properties' are.
+func (c *checker) enterprise(name string, id preauth.ID) {
+	if other, ok := c.enterprises[id]; ok {
+		c.fail("enterprise", &engine.BindingError{Message: fmt.Sprintf(
+			"%s and %s are both enterprise %s: one of their access tokens is wrong", other, name, id)})
+	}
+	if c.enterprises == nil {
+		c.enterprises = map[preauth.ID]string{}
+	}
+	c.enterprises[id] = name
+	if err := engine.CheckBinding(c.known, name, id); err != nil {
+		c.fail("enterprise", err)
+	}
+}
+
+// poll reads one customer's preauthorizations: a token may open the one and not
+// the other.
+func (c *checker) poll(ctx context.Context, p config.Property, source engine.Source) {
+	list, err := app.Customers(p.Customers)
+	if err != nil || len(list.IDs) == 0 {
+		return // customers has told it
+	}
+	read := 0
+	refused, err := source.Poll(ctx, list.IDs[:1], func(reply engine.Reply) error {
+		read += len(reply.Preauthorizations)
+		return nil
+	})
+	switch {
+	case err != nil:
+		c.fail("poll", fmt.Errorf("%s: %w", p.Name, err))
+	case len(refused) > 0:
+		c.fail("poll", fmt.Errorf("%s: customer %s: %s", p.Name, refused[0].CustomerID, refused[0].Reason))
+	default:
+		c.ok("poll", "%s: the first customer has %s", p.Name, plural(read, "preauthorization", "preauthorizations"))
+	}
 }
 
 // clock compares the clocks. Nothing here depends on the wall clock but what

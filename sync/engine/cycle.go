@@ -142,7 +142,11 @@ func (run *propertyRun) identify(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := e.checkBinding(ctx, p.opts.Name, enterprise); err != nil {
+		known, err := e.ledger.Properties(ctx)
+		if err != nil {
+			return e.fail(err)
+		}
+		if err := CheckBinding(known, p.opts.Name, enterprise); err != nil {
 			return err
 		}
 		p.enterprise = enterprise
@@ -159,13 +163,10 @@ func (run *propertyRun) identify(ctx context.Context) error {
 	return nil
 }
 
-// checkBinding refuses a name behind which another enterprise used to be. A
+// CheckBinding refuses a name behind which another enterprise used to be. A
 // name that is new for a known enterprise is a renaming, and changes nothing.
-func (e *Engine) checkBinding(ctx context.Context, name string, enterprise preauth.ID) error {
-	known, err := e.ledger.Properties(ctx)
-	if err != nil {
-		return e.fail(err)
-	}
+// The error is a *BindingError.
+func CheckBinding(known []plan.Property, name string, enterprise preauth.ID) error {
 	for _, doc := range known {
 		if doc.Enterprise == enterprise {
 			return nil
