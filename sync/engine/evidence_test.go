@@ -75,10 +75,12 @@ func TestASearchThatHasGoneBlindProvesNoAbsence(t *testing.T) {
 		id := b.hold("20")
 		b.once(simulator.OpCreate, simulator.Fault{Kind: simulator.KindReset, After: true})
 		b.cycle()
-		b.fault(simulator.OpSearch, simulator.Fault{Kind: simulator.KindRewrite, After: true,
+		b.fault(simulator.OpSearch, simulator.Fault{
+			Kind: simulator.KindRewrite, After: true,
 			Rewrite: func(status int, _ []byte) (int, []byte) {
 				return status, []byte(`{"trackingId":"t","itemCount":0,"items":[]}`)
-			}})
+			},
+		})
 		b.cyclesOver(timeout+6*settle, settle/2)
 		b.expect(id, plan.Creating, "")
 		if len(b.events(telemetry.TokenHidden)) == 0 {

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -81,6 +82,15 @@ func TestNoRequestIsSentThatIsNotNeeded(t *testing.T) {
 			simulator.OpConfiguration: 2, simulator.OpPoll: 3, simulator.OpLogin: 1, simulator.OpPaged: 1,
 			simulator.OpCreate: 5, simulator.OpSearch: 1,
 		})
+		b.hold("10")
+		b.cycle()
+		count(map[string]int{ // something to write: one walk from where it left off, and a login
+			simulator.OpConfiguration: 2, simulator.OpPoll: 4, simulator.OpLogin: 2, simulator.OpPaged: 1,
+			simulator.OpCreate: 6, simulator.OpSearch: 2,
+		})
+		if walk := b.requests(simulator.OpSearch, `"identity"`)[0].body; !strings.Contains(walk, `"value":5`) {
+			t.Errorf("it walks with %s", walk)
+		}
 	})
 }
 

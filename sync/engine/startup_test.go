@@ -547,6 +547,31 @@ func TestAnIntentOfThisFileExplainsAToken(t *testing.T) {
 	})
 }
 
+// Its intents were found absent and it was given up; the effect shows later than
+// any effect should.
+func TestATokenOfACreateThatWasGivenUpDoesNotMakeTheFileOlder(t *testing.T) {
+	inBench(t, func(b *bench) {
+		b.proven()
+		held, id := b.hold("10"), b.hold("22.50")
+		b.fault(simulator.OpCreate, simulator.Fault{
+			Kind: simulator.KindReset, Match: func(r simulator.Request) bool { return r.Key == id },
+		})
+		b.cycle()
+		b.cyclesOver(10*settle, 2*time.Minute)
+		b.expect(id, plan.None, plan.UnknownCreate)
+		b.stop()
+		_, err := b.world.AddHold(simulator.Hold{PaymentMethodID: 101, Amount: dec("22.5"), Token: id})
+		b.must(err)
+		b.charge(held)
+		b.start()
+		b.cycle()
+		b.cycle()
+		b.expect(held, plan.Captured, "")
+		b.expect(id, plan.Created, "")
+		b.told(telemetry.StateOlder, 0)
+	})
+}
+
 func TestANewFileIsRefusedWhereNothingTellsWhichHoldsAreOurs(t *testing.T) {
 	cases := []struct {
 		name    string

@@ -391,3 +391,43 @@ func TestAChargeThatComesWhileItsCreateIsInDoubtIsCapturedOnceItIsFound(t *testi
 		b.effects(2, 1)
 	})
 }
+
+func TestATokenOnAnIdentityOfAnotherParks(t *testing.T) {
+	inBench(t, func(b *bench) {
+		b.proven()
+		id := b.hold("1.00")
+		b.once(simulator.OpCreate, simulator.Fault{Kind: simulator.KindReset, After: true})
+		b.world.Inject(simulator.Fault{
+			API: simulator.APIV4, Operation: simulator.OpSearch, Kind: simulator.KindRewrite,
+			Match: func(r simulator.Request) bool { return strings.Contains(string(r.Body), id) },
+			Rewrite: func(status int, body []byte) (int, []byte) {
+				return status, []byte(strings.Replace(string(body), `"identity":2`, `"identity":1`, 1))
+			},
+		})
+		b.cycle()
+		b.cyclesOver(timeout+settle+time.Minute, time.Minute)
+		rec := b.expect(id, plan.Creating, plan.DuplicateFound)
+		if rec.Park == nil || !strings.Contains(rec.Park.Detail, "belongs to preauthorization") {
+			t.Errorf("%+v", rec.Park)
+		}
+		b.sent(simulator.OpCreate, id, 1)
+	})
+}
+
+func TestAWaitingCycleCapturesWhatItFinds(t *testing.T) {
+	inBench(t, func(b *bench) {
+		b.proven()
+		customer := "5d2a5d6b-5ab7-4b53-9e05-66b0a1c1a004"
+		id := b.add(simulator.Preauthorization{Amount: dec("22.50"), State: simulator.Pending, CustomerID: customer})
+		b.cycle()
+		b.charge(id)
+		b.once(simulator.OpCreate, simulator.Fault{Kind: simulator.KindReset, After: true})
+		got, err := b.tryCycle(true)
+		b.must(err)
+		if got.InDoubt != 0 {
+			t.Errorf("%+v", got)
+		}
+		b.expect(id, plan.Captured, "")
+		b.effects(2, 1)
+	})
+}
