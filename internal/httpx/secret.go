@@ -1,14 +1,18 @@
 package httpx
 
 import (
+	"cmp"
 	"crypto/subtle"
 	"encoding/json"
 	"fmt"
+	"html"
 	"io"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Redacted is what stands in every output where a secret would have stood.
@@ -72,29 +76,67 @@ func (s Secret) MarshalJSON() ([]byte, error) { return json.Marshal(s.String()) 
 // MarshalYAML gives what String gives. It never fails.
 func (s Secret) MarshalYAML() (any, error) { return s.String(), nil }
 
-// Redact replaces every occurrence of the secrets in a text, also in the
-// spellings they get inside JSON, Go quotes and form values, and in either
-// letter case. It is for texts that a server wrote: some echo what they were sent.
+// Redact replaces every occurrence of the secrets in a text, in all of their
+// Spellings. It is for texts that a server wrote: some echo what they were sent.
 func Redact(text string, secrets ...Secret) string {
 	for _, secret := range secrets {
-		if secret.Empty() {
-			continue
-		}
-		for _, spelling := range spellings(secret.Reveal()) {
+		for _, spelling := range secret.Spellings() {
 			text = strings.ReplaceAll(text, spelling, Redacted)
 		}
 	}
 	return text
 }
 
-// spellings lists the forms a secret may take in a text, the plain one first.
-func spellings(plain string) []string {
-	forms := []string{plain, strings.ToLower(plain), strings.ToUpper(plain)}
-	if quoted, err := json.Marshal(plain); err == nil {
-		forms = append(forms, strings.Trim(string(quoted), `"`))
+// Spellings lists the forms that the secret may take in a text: plain, in lower and
+// in upper case, and as it stands inside JSON, Go quotes, form values, addresses and
+// HTML. None is twice in it, and the longest come first, so that one which is part of
+// another does not hide it. The empty secret has none.
+func (s Secret) Spellings() []string {
+	if s.Empty() {
+		return nil
 	}
-	forms = append(forms, strings.Trim(strconv.Quote(plain), `"`), url.QueryEscape(plain))
+	plain := s.Reveal()
+	quoted := strconv.Quote(plain)
+	forms := []string{
+		plain, strings.ToLower(plain), strings.ToUpper(plain),
+		quoted[1 : len(quoted)-1], url.QueryEscape(plain), url.PathEscape(plain),
+	}
+	if encoded, err := json.Marshal(plain); err == nil {
+		forms = append(forms, string(encoded[1:len(encoded)-1]))
+	}
+	forms = append(forms, htmlSpellings(plain)...)
+	slices.SortFunc(forms, func(a, b string) int {
+		return cmp.Or(len(b)-len(a), strings.Compare(a, b))
+	})
+	return slices.Compact(forms)
+}
+
+// htmlSpellings lists what HTML makes of a text. All write &amp;, &lt; and &gt;, but
+// each has its own way with quotes, which need no escape between tags, and with what
+// is not ASCII.
+func htmlSpellings(plain string) []string {
+	var forms []string
+	for _, double := range []string{`"`, "&#34;", "&quot;", "&#x22;"} {
+		for _, single := range []string{"'", "&#39;", "&apos;", "&#x27;"} {
+			escaped := strings.NewReplacer("&#34;", double, "&#39;", single).Replace(html.EscapeString(plain))
+			forms = append(forms, escaped,
+				numbered(escaped, "&#%d;"), numbered(escaped, "&#x%X;"), numbered(escaped, "&#x%x;"))
+		}
+	}
 	return forms
+}
+
+// numbered writes what is not ASCII as a character reference of the given format.
+func numbered(text, format string) string {
+	var out strings.Builder
+	for _, r := range text {
+		if r < utf8.RuneSelf {
+			out.WriteRune(r)
+		} else {
+			fmt.Fprintf(&out, format, r)
+		}
+	}
+	return out.String()
 }
 
 // OneLine makes a text from outside fit for one line of a log: printable runes

@@ -4,11 +4,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
 	"io"
+	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/goccy/go-yaml"
+	"github.com/google/go-cmp/cmp"
 )
 
 const canary = "C4NARY-token/with\"quotes\"&more"
@@ -89,6 +93,32 @@ func TestRedactFindsASecretInEverySpelling(t *testing.T) {
 		if !strings.HasPrefix(got, "before ") || !strings.Contains(got, " after ") {
 			t.Errorf("%s: the rest is gone: %s", name, got)
 		}
+	}
+}
+
+func TestRedactFindsASecretThatHTMLHasEscaped(t *testing.T) {
+	const awkward = `CANARY/p&s"x<é'`
+	for _, text := range []string{
+		html.EscapeString(awkward),
+		"CANARY/p&amp;s&quot;x&lt;é&#39;", "CANARY/p&amp;s&#34;x&lt;é&apos;", "CANARY/p&amp;s&quot;x&lt;é&apos;",
+		"CANARY/p&amp;s\"x&lt;é'", "CANARY/p&amp;s&quot;x&lt;é'", "CANARY/p&amp;s&quot;x&lt;&#233;&#39;",
+		"CANARY/p&amp;s&quot;x&lt;&#xE9;&#x27;", "CANARY/p&amp;s&#x22;x&lt;&#xe9;&#x27;",
+		awkward, url.QueryEscape(awkward), url.PathEscape(awkward),
+	} {
+		if got := Redact("<b>"+text+"</b>", NewSecret(awkward)); got != "<b>"+Redacted+"</b>" {
+			t.Errorf("%s became %s", text, got)
+		}
+	}
+}
+
+func TestAPlainSecretHasFewSpellings(t *testing.T) {
+	got := NewSecret("Token-1").Spellings()
+	slices.Sort(got)
+	if diff := cmp.Diff([]string{"TOKEN-1", "Token-1", "token-1"}, got); diff != "" {
+		t.Error(diff)
+	}
+	if got := (Secret{}).Spellings(); got != nil {
+		t.Errorf("the empty secret is spelled %q", got)
 	}
 }
 

@@ -3,9 +3,7 @@ package telemetry
 import (
 	"bytes"
 	"encoding/json"
-	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 
 	"go.uber.org/zap/zapcore"
@@ -23,29 +21,17 @@ const shortestSecret = 4
 func Redact(secrets ...httpx.Secret) Option {
 	return func(s *settings) {
 		for _, secret := range secrets {
-			if text := secret.Reveal(); len(text) >= shortestSecret {
-				s.secrets = append(s.secrets, text)
+			if len(secret.Reveal()) >= shortestSecret {
+				s.secrets = append(s.secrets, secret.Spellings()...)
 			}
 		}
 	}
 }
 
-// replacer looks for all secrets in one pass, also in the spellings they take
-// inside JSON, Go quotes and addresses, and in either letter case.
-func replacer(secrets []string) *strings.Replacer {
-	var forms []string
-	for _, text := range secrets {
-		quoted := strconv.Quote(text)
-		forms = append(
-			forms, text, strings.ToLower(text), strings.ToUpper(text),
-			quoted[1:len(quoted)-1], url.QueryEscape(text), url.PathEscape(text),
-		)
-		if encoded, err := json.Marshal(text); err == nil {
-			forms = append(forms, string(encoded[1:len(encoded)-1]))
-		}
-	}
+// replacer looks for all spellings of all secrets in one pass.
+func replacer(forms []string) *strings.Replacer {
 	// The longest first: where one secret begins with another, both go.
-	slices.SortFunc(forms, func(a, b string) int { return len(b) - len(a) })
+	slices.SortStableFunc(forms, func(a, b string) int { return len(b) - len(a) })
 	pairs := make([]string, 0, 2*len(forms))
 	for _, form := range forms {
 		pairs = append(pairs, form, httpx.Redacted)

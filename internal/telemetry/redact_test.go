@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
 	"net/url"
 	"strings"
 	"testing"
@@ -51,6 +52,22 @@ func TestASecretIsRedactedWhereverItStands(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestASecretThatHTMLHasEscapedIsRedacted(t *testing.T) {
+	const awkward = `CANARY/p&s"x<é'`
+	for _, format := range []string{telemetry.FormatJSON, telemetry.FormatConsole} {
+		for _, text := range []string{
+			html.EscapeString(awkward), "CANARY/p&amp;s&quot;x&lt;é&#39;", "CANARY/p&amp;s&#34;x&lt;é&apos;",
+			"CANARY/p&amp;s&quot;x&lt;é&apos;", "CANARY/p&amp;s&quot;x&lt;&#233;&#39;",
+		} {
+			log, out := newLogger(t, telemetry.Options{Format: format}, telemetry.Redact(httpx.NewSecret(awkward)))
+			log.Info("m <b>"+text+"</b>", zap.String("a", text), zap.Any("b", map[string]string{"c": text}))
+			if strings.Contains(out.String(), "CANARY") || strings.Count(out.String(), httpx.Redacted) != 3 {
+				t.Errorf("%s: %s became %s", format, text, out)
+			}
+		}
 	}
 }
 

@@ -14,6 +14,8 @@ const (
 	pageSize = 1000
 	// maxPages only ends what would never end.
 	maxPages = 1_000_000
+	// maxExtra ends a walk through a sink that orders nothing and shows little.
+	maxExtra = 2000
 )
 
 // List hands over everything there is, page by page, through Paged: the page's
@@ -111,34 +113,104 @@ func (w *pageWalk) end() error {
 	return nil
 }
 
-// ListAbove hands over everything with an identity above the given one, by
-// Search, in steps by the highest identity seen, until an empty reply. Each object
-// is handed over at least once. An error of the callback ends it and is returned.
+// ListAbove hands over everything with an identity above the given one, by Search,
+// until an empty reply. Each object is handed over at least once, and only when
+// everything below it has been: whoever stops half-way, for an error or a crash, may
+// go on above the highest that was handed over. An error of the callback ends it and
+// is returned.
 //
-// A sink that ignores the order asked for could hide objects between those it
-// shows. An unordered reply is taken only when it is not full, and when nothing
-// lies below the lowest that it shows.
+// It does not rely on the order asked for, nor on the size: a sink that shows the
+// newest few of them would hide the others. So it asks what lies below each reply's
+// lowest, one request more per reply from a sink that behaves. From one that does not
+// it may take many, and more than maxExtra of them are an error. Only a sink that sorts
+// its replies, begins them with the lowest, and leaves out some in between is believed.
 func (c *Client) ListAbove(ctx context.Context, identity int64, page func([]preauth.Hold) error) error {
-	for last := identity; ; {
-		holds, shown, err := c.between(ctx, walkTop, above(last))
+	walk := aboveWalk{client: c, from: identity, last: identity}
+	for {
+		holds, err := walk.next(ctx)
 		if err != nil {
 			return err
 		}
-		if shown == 0 {
-			return nil
-		}
 		if len(holds) == 0 {
-			return fmt.Errorf("v4 search: asked for identities above %d, the sink showed %d objects, none of them above it",
-				last, shown)
-		}
-		if err := c.checkOrder(ctx, last, shown, holds); err != nil {
-			return err
+			return nil
 		}
 		if err := page(holds); err != nil {
 			return err
 		}
-		last = slices.MaxFunc(holds, byIdentity).Identity
 	}
+}
+
+// aboveWalk is one ListAbove, in the memory of two replies.
+type aboveWalk struct {
+	client *Client
+	// from is where it began; everything above it, up to last, is known to be handed over.
+	from, last int64
+	// unordered says that a reply was not in the order asked for. Then one that is may
+	// be so by chance.
+	unordered bool
+	extra     int
+}
+
+// next gives what follows upon last, without a gap, and moves last on to its end. No
+// holds and no error mean that there are none.
+func (w *aboveWalk) next(ctx context.Context) ([]preauth.Hold, error) {
+	believed := !w.unordered
+	shown, err := w.ask(ctx, above(w.last))
+	if err != nil || len(shown) == 0 {
+		return nil, err
+	}
+	lowest, hidden, err := w.descend(ctx, shown)
+	if err != nil {
+		return nil, err
+	}
+	if w.unordered && believed && w.last > w.from {
+		w.last = w.from // what was believed so far should not have been
+		return w.next(ctx)
+	}
+	slices.SortStableFunc(lowest, byIdentity)
+	if hidden || w.unordered {
+		if err := w.spend(2); err != nil {
+			return nil, err
+		}
+		lowest = lowest[:run(lowest)]
+	}
+	w.last = lowest[len(lowest)-1].Identity
+	return lowest, nil
+}
+
+// descend goes down to the reply below which there is nothing more above last, and
+// tells whether it is another than the given one.
+func (w *aboveWalk) descend(ctx context.Context, shown []preauth.Hold) (lowest []preauth.Hold, hidden bool, err error) {
+	for {
+		bound := slices.MinFunc(shown, byIdentity).Identity
+		below, err := w.ask(ctx, above(w.last), condition{Name: "identity", Operator: "lt", Value: bound})
+		if err != nil || len(below) == 0 {
+			return shown, hidden, err
+		}
+		if err := w.spend(1); err != nil {
+			return nil, false, err
+		}
+		shown, hidden = below, true
+	}
+}
+
+// run counts the holds, of some in order, whose identities follow on one another
+// without room for any between.
+func run(holds []preauth.Hold) int {
+	n := 1
+	for n < len(holds) && holds[n].Identity-holds[n-1].Identity <= 1 {
+		n++
+	}
+	return n
+}
+
+// spend counts the requests that a sink which behaves would not need.
+func (w *aboveWalk) spend(requests int) error {
+	if w.extra += requests; w.extra <= maxExtra {
+		return nil
+	}
+	return fmt.Errorf("v4 search: v4's Search does not honour orderBy, and everything above identity %d takes more than the %d "+
+		"further requests allowed for that; it is complete up to %d", w.from, maxExtra, w.last)
 }
 
 func byIdentity(a, b preauth.Hold) int { return cmp.Compare(a.Identity, b.Identity) }
@@ -147,11 +219,14 @@ func above(identity int64) condition {
 	return condition{Name: "identity", Operator: "gt", Value: identity}
 }
 
-// between gives what fulfils the conditions on identities, ordered if the sink
-// orders; what does not is dropped, and counts only as shown.
-func (c *Client) between(ctx context.Context, top int, conditions ...condition) (holds []preauth.Hold, shown int, err error) {
-	_, err = c.search(ctx, query{
-		Top: top, Search: conditions, OrderBy: []order{{Name: "identity", Direction: "asc"}},
+// ask gives what fulfils the conditions on identities; what does not is dropped. A
+// reply with nothing else is an error: it comes from a sink that does not look at the
+// conditions, and so does not say that there is nothing.
+func (w *aboveWalk) ask(ctx context.Context, conditions ...condition) ([]preauth.Hold, error) {
+	var holds []preauth.Hold
+	shown := 0
+	_, err := w.client.search(ctx, query{
+		Top: walkTop, Search: conditions, OrderBy: []order{{Name: "identity", Direction: "asc"}},
 	}, func(found []preauth.Hold) error {
 		shown = len(found)
 		holds = slices.DeleteFunc(found, func(hold preauth.Hold) bool {
@@ -159,7 +234,25 @@ func (c *Client) between(ctx context.Context, top int, conditions ...condition) 
 		})
 		return nil
 	})
-	return holds, shown, err
+	if err != nil {
+		return nil, err
+	}
+	if shown > 0 && len(holds) == 0 {
+		return nil, fmt.Errorf("v4 search: asked for identities %s, the sink showed %d objects, none of them there",
+			spelled(conditions), shown)
+	}
+	if !slices.IsSortedFunc(holds, byIdentity) {
+		w.unordered = true
+	}
+	return holds, nil
+}
+
+func spelled(conditions []condition) string {
+	text := fmt.Sprintf("above %d", conditions[0].Value)
+	if len(conditions) > 1 {
+		text += fmt.Sprintf(" and below %d", conditions[1].Value)
+	}
+	return text
 }
 
 // holds tells whether an identity fulfils a condition on it.
@@ -169,24 +262,4 @@ func (c condition) holds(identity int64) bool {
 		return identity < bound
 	}
 	return identity > bound
-}
-
-// checkOrder refuses an unordered reply that may have left something out.
-func (c *Client) checkOrder(ctx context.Context, last int64, shown int, holds []preauth.Hold) error {
-	if slices.IsSortedFunc(holds, byIdentity) {
-		return nil
-	}
-	if shown >= walkTop {
-		return fmt.Errorf("v4 search: the sink does not order by identity, and has more than %d objects above %d", walkTop, last)
-	}
-	lowest := slices.MinFunc(holds, byIdentity).Identity
-	hidden, _, err := c.between(ctx, 1, above(last), condition{Name: "identity", Operator: "lt", Value: lowest})
-	if err != nil {
-		return err
-	}
-	if len(hidden) > 0 {
-		return fmt.Errorf("v4 search: the sink does not order by identity: it has objects between %d and %d that it did not show",
-			last, lowest)
-	}
-	return nil
 }

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/preauth-sync/preauth-sync/preauth"
 )
@@ -96,36 +98,39 @@ func TestEverythingIsListed(t *testing.T) {
 type searches struct {
 	identities             []int64
 	ignoreFilter, newFirst bool
-	limit                  int
-	shuffle                bool
+	// ignoreBelow leaves out the conditions with lt.
+	ignoreBelow bool
+	limit       int
+	// choose, if given, replaces order and limit; it gets what there is in order.
+	choose func([]int64) []int64
 }
 
 func (s searches) answer(t *testing.T) handler {
 	t.Helper()
 	return func(_ int, w http.ResponseWriter, _ *http.Request, body string) {
 		q := asked(t, body)
-		found := slices.Clone(s.identities)
-		slices.Sort(found)
-		if s.newFirst {
-			slices.Reverse(found)
-		} else if diff := cmp.Diff([]order{{Name: "identity", Direction: "asc"}}, q.OrderBy); diff != "" {
+		if diff := cmp.Diff([]order{{Name: "identity", Direction: "asc"}}, q.OrderBy); diff != "" {
 			t.Error(diff)
 		}
-		if !s.ignoreFilter {
-			found = slices.DeleteFunc(found, func(identity int64) bool {
-				return slices.ContainsFunc(q.Search, func(each condition) bool {
-					bound, _ := each.Value.(float64)
-					return !condition{each.Name, each.Operator, int64(bound)}.holds(identity)
-				})
+		found := slices.Sorted(slices.Values(s.identities))
+		found = slices.DeleteFunc(found, func(identity int64) bool {
+			return slices.ContainsFunc(q.Search, func(each condition) bool {
+				bound, _ := each.Value.(float64)
+				ignored := s.ignoreFilter || (s.ignoreBelow && each.Operator == "lt")
+				return !ignored && !condition{each.Name, each.Operator, int64(bound)}.holds(identity)
 			})
+		})
+		if s.newFirst {
+			slices.Reverse(found)
 		}
-		most := q.Top
+		most := min(len(found), q.Top)
 		if s.limit > 0 {
 			most = min(most, s.limit)
 		}
-		found = found[:min(len(found), most)]
-		if s.shuffle && len(found) > 2 {
-			found[0], found[2] = found[2], found[0]
+		if s.choose != nil {
+			found = s.choose(found)
+		} else {
+			found = found[:most]
 		}
 		var items []string
 		for _, identity := range found {
@@ -135,31 +140,83 @@ func (s searches) answer(t *testing.T) handler {
 	}
 }
 
-func upTo(n int64) []int64 {
+func upTo(n int64) []int64 { return every(1, n) }
+
+// every gives n identities, each step above the one before.
+func every(step, n int64) []int64 {
 	var all []int64
 	for i := range n {
-		all = append(all, i+1)
+		all = append(all, (i+1)*step)
 	}
 	return all
 }
 
+// newest shows the last few of them in order.
+func newest(few int) func([]int64) []int64 {
+	return func(found []int64) []int64 { return found[max(0, len(found)-few):] }
+}
+
+// lowestAndOthers shows the lowest and a few others, at random.
+func lowestAndOthers(few int, seed uint64) func([]int64) []int64 {
+	random := rand.New(rand.NewPCG(seed, 0))
+	shuffle := func(list []int64) {
+		random.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+	}
+	return func(found []int64) []int64 {
+		if len(found) > 1 {
+			shuffle(found[1:])
+		}
+		found = found[:min(few, len(found))]
+		shuffle(found)
+		return found
+	}
+}
+
+// swapped exchanges the first and the third of every ten.
+func swapped(found []int64) []int64 {
+	found = found[:min(10, len(found))]
+	if len(found) > 2 {
+		found[0], found[2] = found[2], found[0]
+	}
+	return found
+}
+
+// repeating shows ten, and the last of them twice.
+func repeating(found []int64) []int64 {
+	found = found[:min(10, len(found))]
+	if len(found) > 0 {
+		found = append(found, found[len(found)-1])
+	}
+	return found
+}
+
 func TestEverythingAboveIsListed(t *testing.T) {
+	sparse := every(7, 45)
 	for _, each := range []struct {
 		name string
 		sink searches
 		from int64
-		want []int64
-		err  string
+		// requests is how many it takes; 0 is not looked at.
+		requests int
+		err      string
 	}{
-		{"nothing", searches{identities: upTo(5)}, 5, nil, ""},
-		{"the rest", searches{identities: upTo(5)}, 3, []int64{4, 5}, ""},
-		{"more than one reply holds", searches{identities: upTo(2500)}, 0, upTo(2500), ""},
-		{"a sink that shows fewer than asked for", searches{identities: upTo(25), limit: 10}, 0, upTo(25), ""},
-		{"a sink that shuffles", searches{identities: upTo(25), limit: 10, shuffle: true}, 0, nil, ""},
-		{"a sink that ignores the order, with few objects", searches{identities: upTo(5), newFirst: true}, 2, []int64{5, 4, 3}, ""},
-		{"a sink that ignores the order, with many", searches{identities: upTo(1500), newFirst: true}, 2, nil, "and has more than"},
-		{"a sink that ignores the order and shows few", searches{identities: upTo(50), newFirst: true, limit: 10}, 2, nil, "did not show"},
-		{"a sink that ignores the condition", searches{identities: upTo(5), ignoreFilter: true}, 2, nil, "none of them above"},
+		{"nothing", searches{identities: upTo(5)}, 5, 1, ""},
+		{"the rest", searches{identities: upTo(5)}, 3, 3, ""},
+		{"more than one reply holds", searches{identities: upTo(2500)}, 0, 7, ""},
+		{"a sink that shows fewer than asked for", searches{identities: every(7, 25), limit: 10}, 0, 7, ""},
+		{"a sink that repeats", searches{identities: every(7, 25), choose: repeating}, 0, 7, ""},
+		{"a sink that swaps", searches{identities: upTo(25), choose: swapped}, 0, 7, ""},
+		{"a sink that swaps, with gaps", searches{identities: every(7, 25), choose: swapped}, 0, 0, ""},
+		{"newest first, few", searches{identities: upTo(5), newFirst: true}, 2, 3, ""},
+		{"newest first, many", searches{identities: upTo(1500), newFirst: true}, 2, 0, ""},
+		{"newest first, ten at a time", searches{identities: upTo(45), newFirst: true, limit: 10}, 2, 0, ""},
+		{"newest first, ten at a time, with gaps", searches{identities: sparse, newFirst: true, limit: 10}, 20, 0, ""},
+		{"the newest ten in order", searches{identities: upTo(45), choose: newest(10)}, 0, 0, ""},
+		{"the newest ten in order, with gaps", searches{identities: sparse, choose: newest(10)}, 0, 0, ""},
+		{"the lowest and nine others", searches{identities: upTo(45), choose: lowestAndOthers(10, 1)}, 0, 0, ""},
+		{"the lowest and nine others, with gaps", searches{identities: sparse, choose: lowestAndOthers(10, 2)}, 0, 0, ""},
+		{"a sink that ignores the condition", searches{identities: upTo(5), ignoreFilter: true}, 5, 1, "above 5, the sink showed 5"},
+		{"the newest ten in order, whatever is asked below", searches{identities: upTo(45), choose: newest(10), ignoreBelow: true}, 0, 2, "below 36"},
 	} {
 		t.Run(each.name, func(t *testing.T) {
 			inBubble(t, each.sink.answer(t), withToken, func(t *testing.T, b *bench) { //nolint:thelper // the test itself
@@ -167,18 +224,53 @@ func TestEverythingAboveIsListed(t *testing.T) {
 				if (err != nil) != (each.err != "") || (err != nil && !strings.Contains(err.Error(), each.err)) {
 					t.Fatalf("got %v", err)
 				}
-				if each.want != nil {
-					if diff := cmp.Diff(each.want, got); diff != "" {
-						t.Error(diff)
-					}
+				// At every moment there is no gap below what was handed over.
+				want := slices.DeleteFunc(slices.Clone(each.sink.identities), func(identity int64) bool { return identity <= each.from })
+				got = slices.Compact(got)
+				if err != nil {
+					want = want[:min(len(got), len(want))]
 				}
-				slices.Sort(got)
-				if each.err == "" && int64(len(slices.Compact(got))) != int64(len(each.sink.identities))-each.from {
-					t.Errorf("%d objects", len(got))
+				if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+					t.Error(diff)
+				}
+				if sent := len(b.requests(false)); each.requests != 0 && sent != each.requests {
+					t.Errorf("%d requests, want %d", sent, each.requests)
 				}
 			})
 		})
 	}
+}
+
+func TestAWalkEndsWhenTheSinkNeedsTooManyRequests(t *testing.T) {
+	sink := searches{identities: every(7, 300), newFirst: true, limit: 10}
+	inBubble(t, sink.answer(t), withToken, func(t *testing.T, b *bench) { //nolint:thelper // the test itself
+		_, err := walked(func(page func([]preauth.Hold) error) error { return b.ListAbove(t.Context(), 0, page) })
+		sent := len(b.requests(false))
+		if err == nil || !strings.Contains(err.Error(), "does not honour orderBy") || sent < maxExtra || sent > maxExtra+100 {
+			t.Errorf("%d requests, %v", sent, err)
+		}
+	})
+}
+
+func TestAnOrderThatWasChanceIsNotBelieved(t *testing.T) {
+	replies := 0
+	sink := searches{identities: every(3, 20), choose: func(found []int64) []int64 {
+		if replies++; len(found) < 2 {
+			return found
+		}
+		few := []int64{found[0], found[len(found)/2]}
+		if replies > 1 {
+			slices.Reverse(few)
+		}
+		return few
+	}}
+	inBubble(t, sink.answer(t), withToken, func(t *testing.T, b *bench) { //nolint:thelper // the test itself
+		got, err := walked(func(page func([]preauth.Hold) error) error { return b.ListAbove(t.Context(), 0, page) })
+		slices.Sort(got)
+		if diff := cmp.Diff(sink.identities, slices.Compact(got)); err != nil || diff != "" {
+			t.Errorf("%v %s", err, diff)
+		}
+	})
 }
 
 func TestAListEndsWithItsCallbacksError(t *testing.T) {
@@ -187,13 +279,14 @@ func TestAListEndsWithItsCallbacksError(t *testing.T) {
 	for name, each := range map[string]struct {
 		answer handler
 		list   func(context.Context, *bench) error
+		sent   int
 	}{
-		"List":      {pages(2, []int64{1}, []int64{2}), func(ctx context.Context, b *bench) error { return b.List(ctx, stop) }},
-		"ListAbove": {searches{identities: upTo(5)}.answer(t), func(ctx context.Context, b *bench) error { return b.ListAbove(ctx, 0, stop) }},
+		"List":      {pages(2, []int64{1}, []int64{2}), func(ctx context.Context, b *bench) error { return b.List(ctx, stop) }, 1},
+		"ListAbove": {searches{identities: upTo(5)}.answer(t), func(ctx context.Context, b *bench) error { return b.ListAbove(ctx, 0, stop) }, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, each.answer, withToken, func(t *testing.T, b *bench) { //nolint:thelper // the test itself
-				if err := each.list(t.Context(), b); !errors.Is(err, enough) || len(b.requests(false)) != 1 {
+				if err := each.list(t.Context(), b); !errors.Is(err, enough) || len(b.requests(false)) != each.sent {
 					t.Errorf("got %v after %d requests", err, len(b.requests(false)))
 				}
 			})
