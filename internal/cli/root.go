@@ -63,7 +63,7 @@ func newRoot(p *Process) *cobra.Command {
 		"configuration `FILE` (default $PREAUTH_SYNC_CONFIG, then "+defaultConfig+")")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return err })
 	root.AddCommand(
-		newRun(e), newPlan(e), newCheck(e), newStatus(e), newSimulate(e), newDemo(e), newVersion(e), newCompletion(),
+		newRun(e), newPlan(e), newCheck(e), newStatus(e), newShow(e), newState(e), newSimulate(e), newDemo(e), newVersion(e), newCompletion(),
 	)
 	return root
 }

@@ -58,7 +58,10 @@ func checkCommand(t *testing.T, path string, args []string) {
 	if len(args) > 2 && (args[0] == "-c" || args[0] == "--config") {
 		args = args[2:]
 	}
-	code, help, stderr := program(t.Context(), nil, args[0], "--help")
+	if args[0] == "state" && len(args) > 1 { // a command of commands
+		args = append([]string{args[0] + " " + args[1]}, args[2:]...)
+	}
+	code, help, stderr := program(t.Context(), nil, append(strings.Fields(args[0]), "--help")...)
 	usage, offered := strings.CutPrefix(help[max(strings.Index(help, "Usage:"), 0):], "Usage:\n  preauth-sync "+args[0])
 	if code != 0 || !offered {
 		t.Errorf("%s names %q, and there is no such command: %s", path, line, stderr)

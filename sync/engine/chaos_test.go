@@ -16,7 +16,7 @@ import (
 )
 
 // seeds is how many random histories are tried.
-const seeds = 12
+const seeds = 8
 
 // Whatever goes wrong: nothing twice, nothing lost, and three cycles after the
 // faults have stopped everything is where the decision table says, or parked.

@@ -28,8 +28,8 @@ func (s *sinkRuntime) mayGoOn(ctx context.Context, c *cycle, found listing) erro
 	}
 	return s.e.fail(&BindingError{fmt.Sprintf(
 		"the state file does not know what an earlier one sent to this v4, and the %d holds it does not know carry no token that "+
-			"tells which are ours: put the newest state file back; only if v4 holds nothing of this program's that the file does not "+
-			"know, start anew with neither state file nor generation file", found.unexplained)})
+			"tells which are ours: put the newest state file back, or compare those holds with the PMS by hand; a new file may begin "+
+			"without the generation file beside it only where none of those holds is this program's", found.unexplained)})
 }
 
 // anyOurs polls every property until one preauthorization's Id is a token that
@@ -77,7 +77,7 @@ func (s *sinkRuntime) controlShows(ctx context.Context, c *cycle) (bool, error) 
 	if slices.ContainsFunc(holds, func(h preauth.Hold) bool { return h.Token == control.Token }) {
 		return true, nil
 	}
-	s.e.log.Error("the sink does not show a token that it kept before: the absence of another proves nothing",
+	s.e.log.Error("the sink does not show a token that it kept before: the absence of another proves nothing until it shows a new one",
 		telemetry.Event(telemetry.TokenHidden), telemetry.CycleID(c.id), telemetry.Identity(control.Identity))
-	return false, nil
+	return false, s.update(ctx, func(doc *plan.Sink) { doc.Proof, doc.Candidate = plan.ProofOpen, nil })
 }

@@ -131,3 +131,21 @@ func TestOfTwoPropertiesOfOneEnterpriseNeitherIsMirrored(t *testing.T) {
 		b.effects(0, 0)
 	})
 }
+
+func TestAControlThatV4HasPurgedIsReplacedByTheNextCreateThatIsFound(t *testing.T) {
+	inBench(t, func(b *bench) {
+		b.proven()
+		b.must(b.world.RemoveHold(1))
+		id := b.hold("20")
+		b.once(simulator.OpCreate, simulator.Fault{Kind: simulator.KindReset})
+		b.cycle()
+		b.cyclesOver(timeout+3*settle, settle/2)
+		b.expect(id, plan.Creating, "")
+		b.told(telemetry.TokenHidden, 1)
+		b.hold("30")
+		b.cyclesOver(4*settle, settle/2)
+		b.expect(id, plan.Created, "")
+		b.sent(simulator.OpCreate, id, 2)
+		b.effects(3, 0)
+	})
+}

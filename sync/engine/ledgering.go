@@ -2,6 +2,8 @@ package engine
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"go.uber.org/zap"
@@ -115,13 +117,39 @@ func (run *propertyRun) outcome(
 	if rec.Identity != 0 {
 		batch.Highest = []plan.Highest{{Sink: s.opts.Name, Identity: rec.Identity}}
 	}
-	if err := run.e.commit(ctx, batch); err != nil {
+	err := run.e.commit(ctx, batch)
+	for errors.Is(err, plan.ErrConflict) {
+		// A poll has stored a newer observation while the request was under way. What
+		// the request came to must not be lost for that.
+		if rec, err = run.rebase(ctx, rec, in); err == nil {
+			batch.Records = []plan.Record{rec}
+			err = run.e.commit(ctx, batch)
+		}
+	}
+	if err != nil {
 		return rec, err
 	}
 	rec.Revision++
 	run.tellOutcome(rec, event, line, out)
 	return rec, nil
 }
+
+// rebase puts an outcome on the record as it is stored now, if that is still in
+// flight with the same intent.
+func (run *propertyRun) rebase(ctx context.Context, rec plan.Record, in *plan.Intent) (plan.Record, error) {
+	stored, known, err := run.e.ledger.Record(context.WithoutCancel(ctx), rec.ID)
+	switch {
+	case err != nil:
+		return rec, run.e.fail(err)
+	case !known || stored.Intent == nil || stored.Intent.Action != in.Action || stored.Intent.Attempt != in.Attempt:
+		return rec, fmt.Errorf("preauthorization %s was moved on by somebody else: %w", rec.ID, errMovedOn)
+	}
+	rec.Revision, rec.Seen, rec.Missing = stored.Revision, stored.Seen, stored.Missing
+	rec.CustomerID, rec.CardID = stored.CustomerID, stored.CardID
+	return rec, nil
+}
+
+var errMovedOn = errors.New("its record is no longer in flight with this intent")
 
 func (run *propertyRun) tellOutcome(rec plan.Record, event string, line plan.Entry, out preauth.Outcome) {
 	shown := rec
