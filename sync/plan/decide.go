@@ -253,27 +253,14 @@ func (d Decision) baseline(p preauth.Preauthorization, m Method, policy Policy) 
 	}
 }
 
+// adopted differs from created in one cell: what is charged may have been
+// captured already.
 func (d Decision) adopted(p preauth.Preauthorization, rec Record) Decision {
-	switch p.State {
-	case preauth.Chargeable:
-		if !p.Active {
-			return d.release(rec.Phase != Released)
-		}
-		d.Next = Created
-		if differs(p, rec) {
-			return d.amountChanged(p, rec)
-		}
-		return d.skip(InStep)
-	case preauth.Charged:
+	if p.State == preauth.Charged {
 		return d.park(UnknownCapture, fmt.Sprintf(
 			"identity %d was found on v4 without its history here: look there whether it has been captured", rec.Identity))
-	case preauth.Pending, preauth.Failed:
-		return d.skip(Waiting)
-	case preauth.Cancelled, preauth.Expired:
-		return d.release(rec.Phase != Released)
-	default:
-		return d.unknownState(p)
 	}
+	return d.created(p, rec)
 }
 
 // create checks the preconditions of a create, in the contract's order.
