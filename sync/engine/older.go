@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/preauth-sync/preauth-sync/internal/telemetry"
 	"github.com/preauth-sync/preauth-sync/sync/plan"
@@ -33,10 +34,22 @@ func (e *Engine) markOlder(ctx context.Context, why string) error {
 }
 
 // becomeOlder marks the file and does at once what that calls for, while no
-// write is under way.
+// write is under way. What the file never knew of may still be on its way to a
+// sink, so that is waited for and looked at again first; writes are held meanwhile.
 func (e *Engine) becomeOlder(ctx context.Context, c *cycle, why string) error {
 	if err := e.markOlder(ctx, why); err != nil {
 		return err
+	}
+	for _, s := range e.sinks {
+		if !s.ready() || !e.isOlder() || c.preview {
+			continue
+		}
+		if err := sleep(ctx, time.Until(e.started.Add(s.opts.Timeout+s.opts.Settle))); err != nil {
+			return err
+		}
+		if _, err := s.walk(ctx, c); err != nil {
+			return err
+		}
 	}
 	return e.adoptOlder(ctx, c)
 }
