@@ -3,6 +3,7 @@ package v4
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -122,12 +123,16 @@ func (w *pageWalk) end() error {
 // It does not rely on the order asked for, nor on the size: a sink that shows the
 // newest few of them would hide the others. So it asks what lies below each reply's
 // lowest, one request more per reply from a sink that behaves. From one that does not
-// it may take many, and more than maxExtra of them are an error. Only a sink that sorts
-// its replies, begins them with the lowest, and leaves out some in between is believed.
+// it may take many, and more than maxExtra of them are an error. A sink that cannot be
+// asked that is listed through Paged instead, in the order it likes. Only a sink that
+// sorts its replies, begins them with the lowest, and leaves out some in between is believed.
 func (c *Client) ListAbove(ctx context.Context, identity int64, page func([]preauth.Hold) error) error {
 	walk := aboveWalk{client: c, from: identity, last: identity}
 	for {
 		holds, err := walk.next(ctx)
+		if errors.Is(err, errOneSided) {
+			return c.listRest(ctx, walk.last, page)
+		}
 		if err != nil {
 			return err
 		}
@@ -138,6 +143,17 @@ func (c *Client) ListAbove(ctx context.Context, identity int64, page func([]prea
 			return err
 		}
 	}
+}
+
+// listRest hands over what List shows above an identity.
+func (c *Client) listRest(ctx context.Context, identity int64, page func([]preauth.Hold) error) error {
+	return c.List(ctx, func(holds []preauth.Hold) error {
+		rest := slices.DeleteFunc(holds, func(hold preauth.Hold) bool { return hold.Identity <= identity })
+		if len(rest) == 0 {
+			return nil
+		}
+		return page(rest)
+	})
 }
 
 // aboveWalk is one ListAbove, in the memory of two replies.
@@ -183,7 +199,7 @@ func (w *aboveWalk) next(ctx context.Context) ([]preauth.Hold, error) {
 func (w *aboveWalk) descend(ctx context.Context, shown []preauth.Hold) (lowest []preauth.Hold, hidden bool, err error) {
 	for {
 		bound := slices.MinFunc(shown, byIdentity).Identity
-		below, err := w.ask(ctx, above(w.last), condition{Name: "identity", Operator: "lt", Value: bound})
+		below, err := w.below(ctx, bound)
 		if err != nil || len(below) == 0 {
 			return shown, hidden, err
 		}
@@ -192,6 +208,23 @@ func (w *aboveWalk) descend(ctx context.Context, shown []preauth.Hold) (lowest [
 		}
 		shown, hidden = below, true
 	}
+}
+
+// errOneSided says that the sink cannot be asked for what lies between two
+// identities: it does not know lt, or looks at one condition only.
+var errOneSided = errors.New("v4's Search cannot be asked for what lies between two identities")
+
+// below asks what lies between last and bound.
+func (w *aboveWalk) below(ctx context.Context, bound int64) ([]preauth.Hold, error) {
+	holds, err := w.ask(ctx, above(w.last), condition{Name: "identity", Operator: "lt", Value: bound})
+	if errors.Is(err, errConditionIgnored) {
+		return nil, errOneSided
+	}
+	refusal, refused := errors.AsType[*preauth.SinkRefusal](err)
+	if refused && refusal.Status == http.StatusBadRequest {
+		return nil, errOneSided
+	}
+	return holds, err
 }
 
 // run counts the holds, of some in order, whose identities follow on one another
@@ -238,14 +271,16 @@ func (w *aboveWalk) ask(ctx context.Context, conditions ...condition) ([]preauth
 		return nil, err
 	}
 	if shown > 0 && len(holds) == 0 {
-		return nil, fmt.Errorf("v4 search: asked for identities %s, the sink showed %d objects, none of them there",
-			spelled(conditions), shown)
+		return nil, fmt.Errorf("v4 search: asked for identities %s, the sink showed %d objects: %w",
+			spelled(conditions), shown, errConditionIgnored)
 	}
 	if !slices.IsSortedFunc(holds, byIdentity) {
 		w.unordered = true
 	}
 	return holds, nil
 }
+
+var errConditionIgnored = errors.New("none of them is there")
 
 func spelled(conditions []condition) string {
 	text := fmt.Sprintf("above %d", conditions[0].Value)

@@ -100,6 +100,8 @@ type searches struct {
 	ignoreFilter, newFirst bool
 	// ignoreBelow leaves out the conditions with lt.
 	ignoreBelow bool
+	// refuseBelow refuses them.
+	refuseBelow bool
 	limit       int
 	// choose, if given, replaces order and limit; it gets what there is in order.
 	choose func([]int64) []int64
@@ -107,8 +109,18 @@ type searches struct {
 
 func (s searches) answer(t *testing.T) handler {
 	t.Helper()
-	return func(_ int, w http.ResponseWriter, _ *http.Request, body string) {
+	list := pages(int64(len(s.identities)), s.identities)
+	return func(n int, w http.ResponseWriter, r *http.Request, body string) {
+		if r.Method == http.MethodGet {
+			list(n, w, r, body)
+			return
+		}
 		q := asked(t, body)
+		if s.refuseBelow && len(q.Search) > 1 {
+			w.WriteHeader(http.StatusBadRequest)
+			fmt.Fprint(w, `{"errors":[{"code":1,"message":"bad op"}]}`)
+			return
+		}
 		if diff := cmp.Diff([]order{{Name: "identity", Direction: "asc"}}, q.OrderBy); diff != "" {
 			t.Error(diff)
 		}
@@ -216,7 +228,9 @@ func TestEverythingAboveIsListed(t *testing.T) {
 		{"the lowest and nine others", searches{identities: upTo(45), choose: lowestAndOthers(10, 1)}, 0, 0, ""},
 		{"the lowest and nine others, with gaps", searches{identities: sparse, choose: lowestAndOthers(10, 2)}, 0, 0, ""},
 		{"a sink that ignores the condition", searches{identities: upTo(5), ignoreFilter: true}, 5, 1, "above 5, the sink showed 5"},
-		{"the newest ten in order, whatever is asked below", searches{identities: upTo(45), choose: newest(10), ignoreBelow: true}, 0, 2, "below 36"},
+		{"the newest ten in order, whatever is asked below", searches{identities: upTo(45), choose: newest(10), ignoreBelow: true}, 0, 4, ""},
+		{"a sink that ignores what is asked below", searches{identities: every(7, 25), ignoreBelow: true}, 20, 4, ""},
+		{"a sink that does not know lt", searches{identities: every(7, 25), refuseBelow: true}, 20, 4, ""},
 	} {
 		t.Run(each.name, func(t *testing.T) {
 			inBubble(t, each.sink.answer(t), withToken, func(t *testing.T, b *bench) { //nolint:thelper // the test itself
