@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"time"
@@ -61,7 +62,11 @@ func (a *account) skip(why plan.Why) {
 }
 
 // fail notes the first failure and logs each: this is where they are handled.
+// What was given up because the cycle is being stopped is no failure of its own.
 func (a *account) fail(err error) {
+	if errors.Is(err, context.Canceled) {
+		return
+	}
 	a.mu.Lock()
 	if a.first == nil {
 		a.first = err
