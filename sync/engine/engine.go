@@ -104,6 +104,8 @@ type Engine struct {
 	inherited uint64
 
 	turn sync.Mutex
+	// aging lets one goroutine do what an older file calls for.
+	aging chan struct{}
 	// barrier is held for reading around every write, and for writing while an
 	// older file's records are adopted.
 	barrier sync.RWMutex
@@ -135,6 +137,7 @@ func New(opts Options) (*Engine, error) {
 	e := &Engine{
 		opts: opts, log: opts.Log, ledger: opts.Ledger, started: time.Now(),
 		inherited: file.Generation, older: file.Older, sinks: map[string]*sinkRuntime{},
+		aging: make(chan struct{}, 1),
 	}
 	for _, s := range opts.Sinks {
 		e.sinks[s.Name] = newSinkRuntime(e, s)

@@ -37,6 +37,12 @@ func (e *Engine) markOlder(ctx context.Context, why string) error {
 // write is under way. What the file never knew of may still be on its way to a
 // sink, so that is waited for and looked at again first; writes are held meanwhile.
 func (e *Engine) becomeOlder(ctx context.Context, c *cycle, why string) error {
+	select {
+	case e.aging <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-e.aging }()
 	if err := e.markOlder(ctx, why); err != nil {
 		return err
 	}

@@ -21,6 +21,9 @@ func (s *sinkRuntime) handle(ctx context.Context, c *cycle, it *item) {
 		case errors.As(err, &older):
 			err = s.e.becomeOlder(ctx, c, older.why)
 			again = err == nil
+		case errors.Is(err, errOlder) && s.e.sinksReady():
+			err = s.e.becomeOlder(ctx, c, "") // another sender found out and is at it: wait for it
+			again = err == nil
 		case errors.Is(err, errUnmatched):
 			err = s.match(ctx, c)
 			again = err == nil
