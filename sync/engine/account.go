@@ -148,7 +148,7 @@ func (a *account) finish(interrupted bool) plan.CycleReport {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	now := a.e.now()
-	took := monotonic(a.started)
+	took := time.Since(a.started)
 	report := plan.CycleReport{
 		CycleID: a.cycleID, Started: now.Add(-took), Finished: now,
 		OK: a.first == nil && !interrupted && !a.fuse, Fuse: a.fuse, Counts: a.counts,

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	"go.uber.org/zap"
 
@@ -176,7 +175,7 @@ func CheckBinding(known []plan.Property, name string, enterprise preauth.ID) err
 		if doc.Name == name {
 			return &BindingError{fmt.Sprintf(
 				"property %s was enterprise %s and its access token now belongs to enterprise %s: "+
-					"check the token, or accept the change with `preauth-sync state rebind`", name, doc.Enterprise, enterprise)}
+					"check the token, or accept the change with `preauth-sync state rebind --property %s`", name, doc.Enterprise, enterprise, name)}
 		}
 	}
 	return nil
@@ -297,6 +296,3 @@ func (run *propertyRun) close(ctx context.Context, report plan.CycleReport) {
 		_ = run.e.fail(err) // nobody else writes this document
 	}
 }
-
-// monotonic measures how long ago something was on the monotonic clock.
-func monotonic(since time.Time) time.Duration { return time.Since(since) }

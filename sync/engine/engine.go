@@ -159,7 +159,7 @@ var ErrLedger = errors.New("the state file failed; nothing more is sent until th
 // BindingError says that the world is not the one the state file was made for.
 type BindingError struct{ Message string }
 
-// Error says what differs, and that state rebind accepts it.
+// Error says what differs and what to do about it.
 func (e *BindingError) Error() string { return e.Message }
 
 // now is the wall clock, for what is stored and shown.
@@ -207,22 +207,22 @@ func (e *Engine) commit(ctx context.Context, batch plan.Batch) error {
 
 // beginWrites starts a generation of the file before a cycle's first write.
 func (e *Engine) beginWrites(ctx context.Context) (uint64, error) {
+	generation, err := e.advance(ctx)
+	if err != nil {
+		return 0, e.fail(err)
+	}
+	return generation, nil
+}
+
+// advance holds the lock, so that a cycle's first writes start one generation.
+func (e *Engine) advance(ctx context.Context) (generation uint64, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.fatal != nil {
 		return 0, e.fatal
 	}
-	if e.generation != 0 {
-		return e.generation, nil
+	if e.generation == 0 {
+		e.generation, err = e.ledger.Advance(context.WithoutCancel(ctx), false)
 	}
-	generation, err := e.ledger.Advance(context.WithoutCancel(ctx), false)
-	if err != nil {
-		e.fatal = fmt.Errorf("%w: %w", ErrLedger, err)
-		if e.stop != nil {
-			e.stop(e.fatal)
-		}
-		return 0, e.fatal
-	}
-	e.generation = generation
-	return generation, nil
+	return e.generation, err
 }

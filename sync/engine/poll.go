@@ -239,7 +239,7 @@ func (run *propertyRun) send(ctx context.Context, items []*item) error {
 // staleAfter is how old an observation may be when it is acted on.
 const staleAfter = 10 * time.Minute
 
-func (it *item) stale() bool { return monotonic(it.seenAt) > staleAfter }
+func (it *item) stale() bool { return time.Since(it.seenAt) > staleAfter }
 
 // refresh reads aged observations again, in one poll. What a complete reply no
 // longer shows, or cannot be asked for, stays stale and is not acted on.

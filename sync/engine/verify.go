@@ -320,7 +320,7 @@ func (s *sinkRuntime) secondAbsence(id preauth.ID) bool {
 		d.due = d.absent.Add(s.opts.Settle)
 		return false
 	default:
-		return monotonic(d.absent) >= s.opts.Settle
+		return time.Since(d.absent) >= s.opts.Settle
 	}
 }
 
