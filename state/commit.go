@@ -93,24 +93,25 @@ var errNothing = errors.New("nothing to store")
 func (l *Ledger) store(taken []*request) {
 	l.refuseIntents(taken)
 	err := l.update(func(tx *bolt.Tx) error {
-		stored := false
+		stored, changes := false, make(tallies)
 		for _, r := range taken {
 			if r.err != nil {
 				continue
 			}
-			var writes []write
-			if writes, r.err = l.stage(tx, r.batch); r.err != nil {
+			var s *stager
+			if s, r.err = l.stage(tx, r.batch); r.err != nil {
 				continue
 			}
-			if err := apply(tx, writes); err != nil {
+			if err := apply(tx, s.writes); err != nil {
 				return &Error{Kind: Failed, Path: l.options.Path, Err: err}
 			}
-			stored = stored || len(writes) > 0
+			stored = stored || len(s.writes) > 0
+			changes.move(s.transitions)
 		}
 		if !stored {
 			return errNothing
 		}
-		return nil
+		return l.addTallies(tx, changes)
 	})
 	if err == nil || errors.Is(err, errNothing) {
 		return

@@ -208,28 +208,3 @@ func TestAnIndexMayEmptyAtOnce(t *testing.T) {
 		}
 	}
 }
-
-func BenchmarkCommit(b *testing.B) {
-	for _, c := range []struct {
-		name    string
-		writers int
-	}{{"1", 1}, {"16", 16}} {
-		b.Run(c.name, func(b *testing.B) {
-			l := open(b, filepath.Join(b.TempDir(), "state.db"))
-			var next atomic.Int64
-			var wg sync.WaitGroup
-			b.ResetTimer()
-			for range c.writers {
-				wg.Go(func() {
-					for n := next.Add(1); n <= int64(b.N); n = next.Add(1) {
-						if err := l.Commit(b.Context(), batchOf(int(n))); err != nil {
-							b.Error(err)
-							return
-						}
-					}
-				})
-			}
-			wg.Wait()
-		})
-	}
-}

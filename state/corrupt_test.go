@@ -31,6 +31,8 @@ func sample(t *testing.T, path string, records int) []byte {
 		Sink:     &plan.Sink{Name: "v4", Listed: true},
 		Tokens:   []plan.Token{{Sink: "v4", Token: string(ledgertest.ID(1)), Holds: []preauth.Hold{{Identity: 4}}}},
 		Highest:  []plan.Highest{{Sink: "v4", Identity: 4}},
+
+		Discovered: []plan.Discovered{{Enterprise: ledgertest.ID(9), CustomerID: ledgertest.ID(6), Seen: ledgertest.At(1)}},
 	}
 	for n := range records {
 		batch.Records = append(batch.Records, ledgertest.HeldRecord(n))
@@ -199,7 +201,9 @@ type everything struct {
 	Highest             int64
 	Unmatched           []plan.Token
 	Cycles              map[preauth.ID]uint64
+	Discovered          []plan.Discovered
 	Owners              map[string]preauth.ID
+	Account             account
 }
 
 func dump(t *testing.T, path string) everything {
@@ -215,7 +219,7 @@ func dump(t *testing.T, path string) everything {
 func contents(t *testing.T, l ledgertest.Ledger) (all everything) {
 	t.Helper()
 	ctx := t.Context()
-	var errs [8]error
+	var errs [9]error
 	errs[0] = l.Each(ctx, func(r plan.Record) error {
 		all.Records = append(all.Records, r)
 		lines, err := l.Journal(ctx, r.ID)
@@ -228,6 +232,7 @@ func contents(t *testing.T, l ledgertest.Ledger) (all everything) {
 	all.Highest, errs[4] = l.Highest(ctx, "v4")
 	errs[5] = l.Unmatched(ctx, "v4", func(k plan.Token) error { all.Unmatched = append(all.Unmatched, k); return nil })
 	all.Cycles, errs[6] = l.ReadCycles(ctx, ledgertest.ID(9), []preauth.ID{ledgertest.ID(7), ledgertest.ID(8)})
+	errs[8] = l.Discovered(ctx, ledgertest.ID(9), func(d plan.Discovered) error { all.Discovered = append(all.Discovered, d); return nil })
 	all.Owners = make(map[string]preauth.ID)
 	for _, sink := range []string{"", "v4", "b"} {
 		for identity := range int64(13) {
@@ -238,6 +243,11 @@ func contents(t *testing.T, l ledgertest.Ledger) (all everything) {
 	}
 	if err := errors.Join(errs[:]...); err != nil {
 		t.Fatal(err)
+	}
+	if file, ok := l.(*state.Ledger); ok {
+		all.Account = accountOf(t, file)
+	} else {
+		all.Account = recount(t, l)
 	}
 	return all
 }

@@ -59,18 +59,24 @@ func buildNew(path string, options Options, c codec) error {
 }
 
 func fillNew(tx *bolt.Tx, about wireFile, c codec) error {
-	for _, name := range buckets() {
+	for _, name := range buckets(schema) {
 		if _, err := tx.CreateBucket([]byte(name)); err != nil {
 			return err
 		}
 	}
 	meta := tx.Bucket([]byte(bucketMeta))
-	for key, text := range map[string]string{keyApplication: application, keySchema: strconv.Itoa(schema)} {
-		if err := meta.Put([]byte(key), seal(bucketMeta, []byte(key), []byte(text))); err != nil {
-			return err
-		}
+	if err := meta.Put([]byte(keyApplication), seal(bucketMeta, []byte(keyApplication), []byte(application))); err != nil {
+		return err
+	}
+	if err := putSchema(tx); err != nil {
+		return err
 	}
 	return putFile(tx, about, c)
+}
+
+func putSchema(tx *bolt.Tx) error {
+	value := seal(bucketMeta, []byte(keySchema), []byte(strconv.Itoa(schema)))
+	return tx.Bucket([]byte(bucketMeta)).Put([]byte(keySchema), value)
 }
 
 // putFile stores what the file says of itself.

@@ -44,13 +44,10 @@ func (l *Ledger) owner(tx *bolt.Tx, key []byte) (preauth.ID, bool, error) {
 	return keyID(id), true, nil
 }
 
-// transition is a record as it is stored, zero for none, and as it will be.
-type transition struct{ old, now plan.Record }
-
 // identities gives up what records no longer hold, then claims what they hold now.
-func (s *stager) identities(transitions []transition, property *plan.Property) error {
+func (s *stager) identities(property *plan.Property) error {
 	free := make(map[string]bool)
-	for _, t := range transitions {
+	for _, t := range s.transitions {
 		if t.old.Identity == 0 || t.old.Identity == t.now.Identity {
 			continue
 		}
@@ -62,7 +59,7 @@ func (s *stager) identities(transitions []transition, property *plan.Property) e
 		s.writes = append(s.writes, write{bucket: bucketIdentities, key: key})
 	}
 	taken := make(map[string]preauth.ID)
-	for _, t := range transitions {
+	for _, t := range s.transitions {
 		if t.now.Identity == 0 || t.old.Identity == t.now.Identity {
 			continue
 		}

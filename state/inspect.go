@@ -9,8 +9,9 @@ import (
 const (
 	// application marks a file as this program's.
 	application = "preauth-sync state"
-	// schema is the version of the buckets, keys and documents.
-	schema = 1
+	// schema is the version of the buckets, keys and documents. A file of schema 1
+	// is migrated when it is opened ReadWrite.
+	schema = 2
 
 	keyApplication = "application"
 	keySchema      = "schema"
@@ -19,7 +20,8 @@ const (
 
 // inspection is what a look at every byte in use has shown.
 type inspection struct {
-	file wireFile
+	file   wireFile
+	schema int
 	// pages is the number in use.
 	pages uint64
 }
@@ -50,10 +52,11 @@ func inspect(path string, file io.ReaderAt, h head, c codec) (inspection, error)
 	if err != nil {
 		return inspection{}, err
 	}
-	if !nested || len(roots) != len(buckets()) {
-		return inspection{}, corrupt(path, "it has %d buckets instead of %d, or something beside them", len(roots), len(buckets()))
+	names := buckets(found.schema)
+	if !nested || len(roots) != len(names) {
+		return inspection{}, corrupt(path, "it has %d buckets instead of %d, or something beside them", len(roots), len(names))
 	}
-	for _, name := range buckets() {
+	for _, name := range names {
 		root, ok := roots[name]
 		if !ok {
 			return inspection{}, corrupt(path, "the bucket %q is missing", name)
@@ -68,15 +71,16 @@ func inspect(path string, file io.ReaderAt, h head, c codec) (inspection, error)
 	if id, lost := p.lost(); lost {
 		return inspection{}, corrupt(path, "page %d is neither in use nor free", id)
 	}
-	return inspection{file: found, pages: h.high}, nil
+	found.pages = h.high
+	return found, nil
 }
 
-// identify tells whose file it is.
-func identify(p *pages, roots map[string]bucketRoot, c codec) (wireFile, error) {
+// identify tells whose file it is, and of which schema.
+func identify(p *pages, roots map[string]bucketRoot, c codec) (inspection, error) {
 	foreign := &Error{Kind: Foreign, Path: p.path, Detail: "it is a bbolt database without this program's mark"}
 	root, ok := roots[bucketMeta]
 	if !ok {
-		return wireFile{}, foreign
+		return inspection{}, foreign
 	}
 	values := make(map[string][]byte)
 	err := p.bucket(root, func(e element) error {
@@ -84,41 +88,41 @@ func identify(p *pages, roots map[string]bucketRoot, c codec) (wireFile, error) 
 		return nil
 	})
 	if err != nil {
-		return wireFile{}, err
+		return inspection{}, err
 	}
 	mark, ok := values[keyApplication]
 	if !ok {
-		return wireFile{}, foreign
+		return inspection{}, foreign
 	}
 	body, err := unseal(bucketMeta, []byte(keyApplication), mark)
 	if err != nil {
-		return wireFile{}, corrupt(p.path, "its application mark: %v", err)
+		return inspection{}, corrupt(p.path, "its application mark: %v", err)
 	}
 	if string(body) != application {
-		return wireFile{}, foreign
+		return inspection{}, foreign
 	}
 	body, err = unseal(bucketMeta, []byte(keySchema), values[keySchema])
 	if err != nil {
-		return wireFile{}, corrupt(p.path, "its schema version: %v", err)
+		return inspection{}, corrupt(p.path, "its schema version: %v", err)
 	}
 	version, err := strconv.ParseUint(string(body), 10, 32)
-	if err != nil || version < schema {
-		return wireFile{}, corrupt(p.path, "its schema version is %.20q", body)
+	if err != nil || version < 1 {
+		return inspection{}, corrupt(p.path, "its schema version is %.20q", body)
 	}
 	if version > schema {
-		return wireFile{}, &Error{
+		return inspection{}, &Error{
 			Kind: NewerSchema, Path: p.path,
 			Detail: "its schema version is " + strconv.FormatUint(version, 10) + ", this program knows " + strconv.Itoa(schema),
 		}
 	}
 	var w wireFile
 	if err := c.get(bucketMeta, []byte(keyFile), values[keyFile], &w); err != nil {
-		return wireFile{}, corrupt(p.path, "what it says of itself: %v", err)
+		return inspection{}, corrupt(p.path, "what it says of itself: %v", err)
 	}
 	if len(values) != 3 || root.sequence != 0 {
-		return wireFile{}, corrupt(p.path, "it says more of itself than it should")
+		return inspection{}, corrupt(p.path, "it says more of itself than it should")
 	}
-	return w, nil
+	return inspection{file: w, schema: int(version)}, nil
 }
 
 // checkBucket checks every document of a bucket, and the bucket's sequence: the
@@ -149,17 +153,18 @@ func checkBucket(p *pages, name string, root bucketRoot) error {
 // describe names a document for people.
 func describe(bucket string, key []byte) string {
 	switch bucket {
-	case bucketRecords, bucketProperties:
+	case bucketRecords, bucketProperties, bucketTallies:
 		if len(key) == idLength {
-			return map[string]string{bucketRecords: "record ", bucketProperties: "property "}[bucket] + string(keyID(key))
+			names := map[string]string{bucketRecords: "record ", bucketProperties: "property ", bucketTallies: "the tally of "}
+			return names[bucket] + string(keyID(key))
 		}
 	case bucketJournal:
 		if len(key) == idLength+seqLength {
 			return "journal line " + strconv.FormatUint(binary.BigEndian.Uint64(key[idLength:]), 10) + " of " + string(keyID(key[:idLength]))
 		}
-	case bucketUnfinished, bucketCustomers:
-		if len(key) == 2*idLength {
-			return bucket + " " + string(keyID(key[:idLength])) + " " + string(keyID(key[idLength:]))
+	case bucketUnfinished, bucketParked, bucketCustomers, bucketDiscovered:
+		if len(key) >= 2*idLength {
+			return bucket + " " + string(keyID(key[:idLength])) + " " + string(keyID(key[len(key)-idLength:]))
 		}
 	}
 	return bucket + " " + strconv.Quote(string(key))

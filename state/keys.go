@@ -12,7 +12,7 @@ import (
 	"github.com/preauth-sync/preauth-sync/preauth"
 )
 
-// The buckets. A file has all of them from its creation, and no others.
+// The buckets. A file has all of its schema's from its creation, and no others.
 const (
 	bucketMeta       = "meta"       // application, schema, file
 	bucketRecords    = "records"    // id → record
@@ -25,18 +25,30 @@ const (
 	bucketHighest    = "highest"    // sink name → identity
 	bucketTokens     = "tokens"     // sink name, 0, token → token
 	bucketUnmatched  = "unmatched"  // the same key → nothing: an index of tokens
+
+	// Since schema 2.
+	bucketParked     = "parked"     // enterprise, since, id → nothing: an index of records
+	bucketTallies    = "tallies"    // enterprise → what its records add up to
+	bucketDiscovered = "discovered" // enterprise, customer → when discovery last showed it, in seconds since 1970
 )
 
-func buckets() []string {
-	return []string{
+// buckets lists those that a file of a schema has.
+func buckets(version int) []string {
+	names := []string{
 		bucketMeta, bucketRecords, bucketUnfinished, bucketIdentities, bucketJournal, bucketCustomers,
 		bucketProperties, bucketSinks, bucketHighest, bucketTokens, bucketUnmatched,
 	}
+	if version < 2 {
+		return names
+	}
+	return append(names, bucketParked, bucketTallies, bucketDiscovered)
 }
 
 const (
-	idLength  = 16
-	seqLength = 8
+	idLength     = 16
+	seqLength    = 8
+	sinceLength  = 8
+	parkedLength = 2*idLength + sinceLength
 	// longToken is the length from which a token's key holds its hash instead: a
 	// key has a limit of 32 KiB in bbolt, and what a sink sends has none.
 	longToken = 512
@@ -62,6 +74,14 @@ func optionalIDKey(id preauth.ID) ([]byte, error) {
 
 func keyID(key []byte) preauth.ID {
 	return preauth.ID(uuid.UUID(key).String())
+}
+
+// optionalKeyID is keyID, and none for 16 zero bytes.
+func optionalKeyID(key []byte) preauth.ID {
+	if bytes.Equal(key, make([]byte, idLength)) {
+		return ""
+	}
+	return keyID(key)
 }
 
 // pairKey is the key of what belongs to an enterprise: its Id, then the other's.

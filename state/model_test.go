@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -76,9 +77,9 @@ func drawBatch(t *testing.T, r *rapid.T, model *memory.Ledger) plan.Batch {
 		record.Phase = rapid.SampledFrom(plan.Phases()).Draw(r, "phase")
 		record.Enterprise = rapid.SampledFrom([]preauth.ID{"", ledgertest.ID(1), ledgertest.ID(2)}).Draw(r, "enterprise")
 		record.Identity = rapid.Int64Range(0, 12).Draw(r, "identity")
-		if rapid.Bool().Draw(r, "unparked") {
-			record.Park = nil
-		}
+		record.Park = rapid.SampledFrom([]*plan.Park{
+			nil, record.Park, {Reason: plan.Rejected, Since: ledgertest.At(rapid.IntRange(0, 4).Draw(r, "since"))},
+		}).Draw(r, "park")
 		stored, _, _ := model.Record(t.Context(), record.ID)
 		record.Revision = stored.Revision
 		if rapid.IntRange(0, 19).Draw(r, "stale") == 0 {
@@ -109,6 +110,14 @@ func drawBatch(t *testing.T, r *rapid.T, model *memory.Ledger) plan.Batch {
 			Enterprise: ledgertest.ID(9), CustomerID: ledgertest.ID(rapid.IntRange(7, 8).Draw(r, "customer")),
 			Cycle: rapid.Uint64Range(1, 9).Draw(r, "cycle"),
 		})
+		found := plan.Discovered{
+			Enterprise: ledgertest.ID(9), CustomerID: ledgertest.ID(rapid.IntRange(0, 4).Draw(r, "discovered")),
+			Seen: ledgertest.At(rapid.IntRange(0, 3).Draw(r, "seen")),
+		}
+		if rapid.IntRange(0, 2).Draw(r, "forgotten") == 0 {
+			found.Seen = time.Time{}
+		}
+		batch.Discovered = append(batch.Discovered, found)
 	}
 	return batch
 }

@@ -26,7 +26,8 @@ const (
 // errMoved says that the path led elsewhere once the lock was held.
 var errMoved = errors.New("it was replaced while it was being opened")
 
-// Open opens the state file, and creates it in mode ReadWrite when it is absent.
+// Open opens the state file. In mode ReadWrite it creates it when it is absent,
+// and brings a file of an earlier schema to this one, in one durable transaction.
 // Refusals are an *Error; an absent file in mode ReadOnly is fs.ErrNotExist.
 // Nothing that is refused is changed.
 func Open(options Options) (*Ledger, error) {
@@ -49,7 +50,10 @@ func Open(options Options) (*Ledger, error) {
 		var found inspection
 		if found, err = l.open(options.Path); err == nil {
 			l.introduce(found.file, created)
-			if err = l.settle(found.file); err != nil {
+			if err = l.migrate(found.schema); err == nil {
+				err = l.settle(found.file)
+			}
+			if err != nil {
 				_ = l.Close()
 				return nil, err
 			}

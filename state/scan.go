@@ -6,7 +6,6 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
-	"github.com/preauth-sync/preauth-sync/preauth"
 	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
 
@@ -20,36 +19,6 @@ const scanPage = 1000
 func (l *Ledger) Each(ctx context.Context, visit func(plan.Record) error) error {
 	return scan(ctx, l, bucketRecords, nil, func(_ *bolt.Tx, key, value []byte) (plan.Record, error) {
 		return l.decodeRecord(keyID(key), key, value)
-	}, visit)
-}
-
-// Unfinished hands over the unfinished records of one enterprise, or of all
-// for "". What is committed meanwhile may be seen or not.
-func (l *Ledger) Unfinished(ctx context.Context, enterprise preauth.ID, visit func(plan.Record) error) error {
-	var prefix []byte
-	if enterprise != "" {
-		var err error
-		if prefix, err = idKey(enterprise); err != nil {
-			return err
-		}
-	}
-	return scan(ctx, l, bucketUnfinished, prefix, func(tx *bolt.Tx, key, value []byte) (plan.Record, error) {
-		if _, err := unseal(bucketUnfinished, key, value); err != nil {
-			return plan.Record{}, l.fault(bucketUnfinished, key, err)
-		}
-		id := key[idLength:]
-		r, ok, err := l.record(tx, keyID(id), bytes.Clone(id))
-		if err != nil {
-			return r, err
-		}
-		indexed, err := pairKey(r.Enterprise, keyID(id))
-		if err != nil {
-			return r, err
-		}
-		if !ok || !r.Unfinished() || !bytes.Equal(indexed, key) {
-			return r, corrupt(l.options.Path, "the index of unfinished records is wrong about record %s", keyID(id))
-		}
-		return r, nil
 	}, visit)
 }
 
@@ -75,7 +44,7 @@ func (l *Ledger) Unmatched(ctx context.Context, sink string, visit func(plan.Tok
 }
 
 // scan hands over what stands in a bucket under a prefix, page by page. visit is
-// called outside of any transaction.
+// called outside of any transaction. A bucket that the file's schema lacks is empty.
 func scan[T any](
 	ctx context.Context, l *Ledger, bucket string, prefix []byte,
 	decode func(tx *bolt.Tx, key, value []byte) (T, error), visit func(T) error,
@@ -84,7 +53,11 @@ func scan[T any](
 	for {
 		page := make([]T, 0, scanPage)
 		err := l.viewNow(ctx, func(tx *bolt.Tx) error {
-			cursor := tx.Bucket([]byte(bucket)).Cursor()
+			entries := tx.Bucket([]byte(bucket))
+			if entries == nil {
+				return nil
+			}
+			cursor := entries.Cursor()
 			key, value := cursor.Seek(after)
 			for ; key != nil && bytes.HasPrefix(key, prefix) && len(page) < scanPage; key, value = cursor.Next() {
 				each, err := decode(tx, key, value)

@@ -26,9 +26,14 @@ type stager struct {
 	l      *Ledger
 	tx     *bolt.Tx
 	writes []write
+	// transitions are those of the records.
+	transitions []transition
 }
 
-func (l *Ledger) stage(tx *bolt.Tx, batch plan.Batch) ([]write, error) {
+// transition is a record as it is stored, zero for none, and as it will be.
+type transition struct{ old, now plan.Record }
+
+func (l *Ledger) stage(tx *bolt.Tx, batch plan.Batch) (*stager, error) {
 	s := &stager{l: l, tx: tx}
 	if err := s.records(batch.Records, batch.Property); err != nil {
 		return nil, err
@@ -45,13 +50,16 @@ func (l *Ledger) stage(tx *bolt.Tx, batch plan.Batch) ([]write, error) {
 	if err := s.customers(batch.Read); err != nil {
 		return nil, err
 	}
+	if err := s.discovered(batch.Discovered); err != nil {
+		return nil, err
+	}
 	if err := s.tokens(batch.Tokens); err != nil {
 		return nil, err
 	}
 	if err := s.highest(batch.Highest); err != nil {
 		return nil, err
 	}
-	return s.writes, nil
+	return s, nil
 }
 
 func apply(tx *bolt.Tx, writes []write) error {
@@ -111,7 +119,6 @@ func conflict(what string, stored, read uint64) error {
 
 func (s *stager) records(records []plan.Record, property *plan.Property) error {
 	seen := make(map[preauth.ID]bool, len(records))
-	transitions := make([]transition, 0, len(records))
 	for _, r := range records {
 		if seen[r.ID] {
 			return fmt.Errorf("record %s stands twice in one batch", r.ID)
@@ -121,12 +128,15 @@ func (s *stager) records(records []plan.Record, property *plan.Property) error {
 		if err != nil {
 			return err
 		}
-		if err := s.unfinished(old, r); err != nil {
-			return err
+		t := transition{old: old, now: r}
+		for _, index := range recordIndexes() {
+			if err := s.reindex(index, t); err != nil {
+				return err
+			}
 		}
-		transitions = append(transitions, transition{old: old, now: r})
+		s.transitions = append(s.transitions, t)
 	}
-	return s.identities(transitions, property)
+	return s.identities(property)
 }
 
 // record puts a record, and gives the one that was stored.
@@ -148,27 +158,6 @@ func (s *stager) record(r plan.Record) (plan.Record, error) {
 	}
 	wire.Revision++
 	return old, s.put(bucketRecords, key, wire)
-}
-
-// unfinished keeps the index of unfinished records.
-func (s *stager) unfinished(old, r plan.Record) error {
-	indexed, err := pairKey(r.Enterprise, r.ID)
-	if err != nil {
-		return err
-	}
-	wasIndexed := old.Revision > 0 && old.Unfinished()
-	if wasIndexed && (!r.Unfinished() || old.Enterprise != r.Enterprise) {
-		stale, err := pairKey(old.Enterprise, old.ID)
-		if err != nil {
-			return err
-		}
-		s.index(bucketUnfinished, stale, false)
-		wasIndexed = false
-	}
-	if r.Unfinished() && !wasIndexed {
-		s.index(bucketUnfinished, indexed, true)
-	}
-	return nil
 }
 
 func (s *stager) property(p *plan.Property) error {

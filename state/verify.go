@@ -2,6 +2,7 @@ package state
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,9 +19,11 @@ type Report struct {
 	Records    int                `json:"records"`
 	Phases     map[plan.Phase]int `json:"-"`
 	Unfinished int                `json:"unfinished"`
+	Parked     int                `json:"parked"`
 	Identities int                `json:"identities"`
 	Journal    int                `json:"journal"`
 	Customers  int                `json:"customers"`
+	Discovered int                `json:"discovered"`
 	Properties int                `json:"properties"`
 	Sinks      int                `json:"sinks"`
 	Tokens     int                `json:"tokens"`
@@ -39,7 +42,7 @@ func (l *Ledger) Verify(ctx context.Context) (Report, error) {
 	if err := ctx.Err(); err != nil {
 		return Report{}, err
 	}
-	v := &verifier{l: l, report: Report{Phases: make(map[plan.Phase]int)}}
+	v := &verifier{l: l, report: Report{Phases: make(map[plan.Phase]int)}, counted: make(tallies)}
 	err := guard(l.options.Path, func() error { return v.snapshot(ctx) })
 	if err == nil && len(v.report.Problems) > 0 {
 		err = corrupt(l.options.Path, "%s", v.report.Problems[0])
@@ -52,6 +55,8 @@ type verifier struct {
 	report Report
 	// identified counts the records that have an identity.
 	identified int
+	// counted is what the records add up to.
+	counted tallies
 }
 
 func (v *verifier) problem(format string, args ...any) {
@@ -79,9 +84,13 @@ func (v *verifier) snapshot(ctx context.Context) error {
 			v.problem("%v", err)
 		}
 	}
-	for _, each := range []func(context.Context, *bolt.Tx) error{
+	checks := []func(context.Context, *bolt.Tx) error{
 		v.records, v.unfinished, v.identities, v.journal, v.customers, v.properties, v.sinks, v.tokens, v.unmatched,
-	} {
+	}
+	if found.schema >= 2 {
+		checks = append(checks, v.parked, v.tallies, v.discovered)
+	}
+	for _, each := range checks {
 		if err := each(ctx, tx); err != nil {
 			return err
 		}
@@ -138,7 +147,6 @@ func (v *verifier) each(ctx context.Context, tx *bolt.Tx, bucket string, visit f
 }
 
 func (v *verifier) records(ctx context.Context, tx *bolt.Tx) error {
-	index := tx.Bucket([]byte(bucketUnfinished))
 	return v.each(ctx, tx, bucketRecords, func(key, value []byte) error {
 		v.report.Records++
 		r, err := v.l.decodeRecord(keyID(key), key, value)
@@ -146,37 +154,65 @@ func (v *verifier) records(ctx context.Context, tx *bolt.Tx) error {
 			return err
 		}
 		v.report.Phases[r.Phase]++
+		v.counted.count(r, 1)
 		if r.Identity != 0 {
 			v.identified++
 		}
-		indexed, err := pairKey(r.Enterprise, r.ID)
-		if err != nil {
-			return err
-		}
-		if r.Unfinished() && index.Get(indexed) == nil {
-			v.problem("record %s is unfinished and missing from the index", r.ID)
+		for _, index := range recordIndexes() {
+			indexed, err := index.key(r)
+			if err != nil {
+				return err
+			}
+			keys := tx.Bucket([]byte(index.bucket))
+			if keys != nil && indexed != nil && keys.Get(indexed) == nil {
+				v.problem("record %s is %s and missing from the index", r.ID, index.bucket)
+			}
 		}
 		return nil
 	})
 }
 
 func (v *verifier) unfinished(ctx context.Context, tx *bolt.Tx) error {
-	return v.each(ctx, tx, bucketUnfinished, func(key, _ []byte) error {
-		v.report.Unfinished++
-		if len(key) != 2*idLength {
-			return corrupt(v.l.options.Path, "the index of unfinished records holds %x", key)
-		}
-		id := keyID(key[idLength:])
-		r, ok, err := v.l.record(tx, id, key[idLength:])
+	return v.index(ctx, tx, unfinishedIndex(), &v.report.Unfinished)
+}
+
+func (v *verifier) parked(ctx context.Context, tx *bolt.Tx) error {
+	return v.index(ctx, tx, parkedIndex(), &v.report.Parked)
+}
+
+func (v *verifier) index(ctx context.Context, tx *bolt.Tx, index recordIndex, entries *int) error {
+	decode := v.l.indexed(index)
+	return v.each(ctx, tx, index.bucket, func(key, value []byte) error {
+		*entries++
+		_, err := decode(tx, key, value)
+		return err
+	})
+}
+
+func (v *verifier) tallies(ctx context.Context, tx *bolt.Tx) error {
+	err := v.each(ctx, tx, bucketTallies, func(key, value []byte) error {
+		t, err := v.l.tally(key, value)
 		if err != nil {
 			return err
 		}
-		enterprise, err := optionalIDKey(r.Enterprise)
-		if err != nil {
-			return err
+		enterprise := optionalKeyID(key)
+		if !sameTally(t, v.counted[enterprise]) {
+			v.problem("%s is not what its records add up to", describe(bucketTallies, key))
 		}
-		if !ok || !r.Unfinished() || !bytes.Equal(enterprise, key[:idLength]) {
-			v.problem("the index of unfinished records is wrong about record %s", id)
+		delete(v.counted, enterprise)
+		return nil
+	})
+	for enterprise := range v.counted {
+		v.problem("the tally of %s is missing", cmp.Or(enterprise, "no enterprise"))
+	}
+	return err
+}
+
+func (v *verifier) discovered(ctx context.Context, tx *bolt.Tx) error {
+	return v.each(ctx, tx, bucketDiscovered, func(key, value []byte) error {
+		v.report.Discovered++
+		if _, err := decodeDiscovered(key, value); err != nil {
+			v.problem("%s is wrong: %v", describe(bucketDiscovered, key), err)
 		}
 		return nil
 	})

@@ -24,6 +24,7 @@ func TestVerifyFindsIndexesThatDisagree(t *testing.T) {
 	stray := func(bucket string, key []byte) func(tx *bolt.Tx) error {
 		return func(tx *bolt.Tx) error { return tx.Bucket([]byte(bucket)).Put(key, state.Seal(bucket, key, nil)) }
 	}
+	miscounted := plan.Tally{Phases: map[plan.Phase]int{plan.Created: 9, plan.Capturing: 2}}
 	cases := map[string]func(tx *bolt.Tx) error{
 		"an unfinished record that the index has lost": drop("unfinished"),
 		"a token that the index has lost":              drop("unmatched"),
@@ -34,6 +35,19 @@ func TestVerifyFindsIndexesThatDisagree(t *testing.T) {
 		"an index entry for nothing":                   stray("unfinished", bytes.Repeat([]byte{7}, 32)),
 		"an index entry of a wrong length":             stray("unfinished", []byte{7}),
 		"an unmatched token that is none":              stray("unmatched", []byte("v4\x00nothing")),
+		"a parked record that the index has lost":      drop("parked"),
+		"a parked record that is none":                 stray("parked", bytes.Repeat([]byte{7}, 40)),
+		"a parked record under a wrong length":         stray("parked", []byte{7}),
+		"a tally that is gone":                         drop("tallies"),
+		"a tally that cannot be decoded":               stray("tallies", bytes.Repeat([]byte{7}, 16)),
+		"a tally that counts something else": func(tx *bolt.Tx) error {
+			key, _ := tx.Bucket([]byte("tallies")).Cursor().First()
+			return state.PutTally(tx, bytes.Clone(key), miscounted)
+		},
+		"a tally of an enterprise without records": func(tx *bolt.Tx) error {
+			return state.PutTally(tx, bytes.Repeat([]byte{7}, 16), miscounted)
+		},
+		"a discovered customer under a wrong length": stray("discovered", []byte{7}),
 	}
 	for name, change := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -63,7 +77,7 @@ func TestVerifyCountsWhatThereIs(t *testing.T) {
 	report.Pages = 0
 	want := state.Report{
 		Generation: 1, Records: 11, Phases: map[plan.Phase]int{plan.Created: 10, plan.Capturing: 1}, Unfinished: 11,
-		Identities: 11, Journal: 10, Customers: 1, Properties: 1, Sinks: 1, Tokens: 1, Unmatched: 1,
+		Parked: 1, Identities: 11, Journal: 10, Customers: 1, Discovered: 1, Properties: 1, Sinks: 1, Tokens: 1, Unmatched: 1,
 	}
 	if diff := ledgertest.Diff(want, report); diff != "" {
 		t.Fatal(diff)

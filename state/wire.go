@@ -214,6 +214,13 @@ func (f *wireFaults) action(n uint8) plan.ActionKind {
 	return plan.ActionKind(n)
 }
 
+func (f *wireFaults) count(n int) int {
+	if n <= 0 {
+		f.fault("a count of %d", n)
+	}
+	return n
+}
+
 func (f *wireFaults) amount(text string) decimal.Decimal {
 	d, err := decimal.NewFromString(text)
 	if err != nil {

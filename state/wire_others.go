@@ -196,6 +196,42 @@ func fromWireToken(sink, token string, w wireToken) (plan.Token, error) {
 	return t, faults.err
 }
 
+// wireTally has nothing that is zero.
+type wireTally struct {
+	Phases        map[uint8]int     `cbor:"1,keyasint,omitempty"`
+	Parked        map[string]int    `cbor:"2,keyasint,omitempty"`
+	ParkedAmounts map[string]string `cbor:"3,keyasint,omitempty"`
+}
+
+func toWireTally(t plan.Tally) wireTally {
+	w := wireTally{Phases: make(map[uint8]int), Parked: make(map[string]int), ParkedAmounts: make(map[string]string)}
+	for phase, n := range t.Phases {
+		w.Phases[uint8(phase)] = n
+	}
+	for reason, n := range t.Parked {
+		w.Parked[string(reason)] = n
+	}
+	for currency, amount := range t.ParkedAmounts {
+		w.ParkedAmounts[currency] = amount.String()
+	}
+	return w
+}
+
+func fromWireTally(w wireTally) (plan.Tally, error) {
+	var faults wireFaults
+	t := newTally()
+	for phase, n := range w.Phases {
+		t.Phases[faults.phase(phase)] = faults.count(n)
+	}
+	for reason, n := range w.Parked {
+		t.Parked[plan.Reason(reason)] = faults.count(n)
+	}
+	for currency, amount := range w.ParkedAmounts {
+		t.ParkedAmounts[currency] = faults.amount(amount)
+	}
+	return t, faults.err
+}
+
 // wireFile is what the file says of itself, beside its application and schema.
 type wireFile struct {
 	ID               string `cbor:"1,keyasint"`

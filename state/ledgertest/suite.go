@@ -29,6 +29,8 @@ func Run(t *testing.T, open func(t *testing.T) Ledger) {
 		{"an identity of a sink belongs to one record", identitiesAreUnique},
 		{"the journal keeps every line in order", journalOrder},
 		{"a customer's first cycle stays", customersStay},
+		{"discovered customers are put, sorted and forgotten", discoveredCustomers},
+		{"many discovered customers come page by page", manyDiscovered},
 		{"properties are conditional and sorted", properties},
 		{"sinks are conditional", sinks},
 		{"the highest identity only rises", highestRises},
@@ -99,6 +101,19 @@ func unmatched(t *testing.T, l Ledger, sink string) map[string]plan.Token {
 	return found
 }
 
+func discovered(t *testing.T, l Ledger, enterprise preauth.ID) []plan.Discovered {
+	t.Helper()
+	var found []plan.Discovered
+	err := l.Discovered(t.Context(), enterprise, func(d plan.Discovered) error {
+		found = append(found, d)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
 func emptyLedger(t *testing.T, l Ledger) {
 	t.Helper()
 	ctx := t.Context()
@@ -117,6 +132,7 @@ func emptyLedger(t *testing.T, l Ledger) {
 	equal(t, []preauth.ID{}, each(t, func(visit func(plan.Record) error) error { return l.Each(ctx, visit) }))
 	equal(t, []preauth.ID{}, unfinished(t, l, ""))
 	equal(t, map[string]plan.Token{}, unmatched(t, l, "v4"))
+	equal(t, 0, len(discovered(t, l, ID(1))))
 	commit(t, l, plan.Batch{})
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/preauth-sync/preauth-sync/preauth"
 	"github.com/preauth-sync/preauth-sync/sync/plan"
@@ -45,6 +46,42 @@ func customersStay(t *testing.T, l Ledger) {
 		t.Fatal(err)
 	}
 	equal(t, map[preauth.ID]uint64{ID(5): 3}, cycles)
+}
+
+func discoveredCustomers(t *testing.T, l Ledger) {
+	t.Helper()
+	of := func(enterprise, customer, at int) plan.Discovered {
+		return plan.Discovered{Enterprise: ID(enterprise), CustomerID: ID(customer), Seen: At(at)}
+	}
+	forgotten := func(enterprise, customer int) plan.Discovered {
+		return plan.Discovered{Enterprise: ID(enterprise), CustomerID: ID(customer)}
+	}
+	precise := of(1, 5, 3)
+	precise.Seen = precise.Seen.Add(999 * time.Millisecond).In(time.FixedZone("", 3600))
+	commit(t, l, plan.Batch{Discovered: []plan.Discovered{of(1, 7, 1), precise, of(2, 6, 2), of(1, 6, 4)}})
+	equal(t, []plan.Discovered{of(1, 5, 3), of(1, 6, 4), of(1, 7, 1)}, discovered(t, l, ID(1)))
+	equal(t, []plan.Discovered{of(2, 6, 2)}, discovered(t, l, ID(2)))
+	// The last of one batch counts, and so does an earlier time: the clock may have been set back.
+	commit(t, l, plan.Batch{Discovered: []plan.Discovered{
+		of(1, 5, 9), of(1, 5, 2), forgotten(1, 6), forgotten(1, 8), of(1, 7, 8), of(1, 7, 1), forgotten(2, 6), of(2, 6, 5),
+	}})
+	equal(t, []plan.Discovered{of(1, 5, 2), of(1, 7, 1)}, discovered(t, l, ID(1)))
+	equal(t, []plan.Discovered{of(2, 6, 5)}, discovered(t, l, ID(2)))
+	commit(t, l, plan.Batch{Discovered: []plan.Discovered{of(1, 6, 6), of(1, 6, 7), forgotten(1, 6)}})
+	equal(t, []plan.Discovered{of(1, 5, 2), of(1, 7, 1)}, discovered(t, l, ID(1)))
+}
+
+func manyDiscovered(t *testing.T, l Ledger) {
+	t.Helper()
+	const many = 2500 // more than one page of any ledger
+	var batch plan.Batch
+	want := make([]plan.Discovered, many)
+	for n := range many {
+		want[n] = plan.Discovered{Enterprise: ID(1), CustomerID: ID(n), Seen: At(n)}
+		batch.Discovered = append(batch.Discovered, plan.Discovered{Enterprise: ID(1), CustomerID: ID(many - 1 - n), Seen: At(many - 1 - n)})
+	}
+	commit(t, l, batch)
+	equal(t, want, discovered(t, l, ID(1)))
 }
 
 func properties(t *testing.T, l Ledger) {

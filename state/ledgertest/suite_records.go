@@ -79,6 +79,8 @@ func conflictLeavesNothing(t *testing.T, l Ledger) {
 			Sink:     &plan.Sink{Name: "v4", Revision: 1, Listed: true},
 			Tokens:   []plan.Token{{Sink: "v4", Token: "x"}},
 			Highest:  []plan.Highest{{Sink: "v4", Identity: 5}},
+
+			Discovered: []plan.Discovered{{Enterprise: ID(9), CustomerID: ID(5), Seen: At(1)}},
 		}
 	}
 	record, property, sink := whole(), whole(), whole()
@@ -99,6 +101,9 @@ func conflictLeavesNothing(t *testing.T, l Ledger) {
 	}
 	if cycles, _ := l.ReadCycles(ctx, ID(9), []preauth.ID{ID(5)}); len(cycles) != 0 {
 		t.Fatal("a customer of a refused batch has been stored")
+	}
+	if len(discovered(t, l, ID(9))) != 0 {
+		t.Fatal("a discovered customer of a refused batch has been stored")
 	}
 	if highest, _ := l.Highest(ctx, "v4"); highest != 0 || len(unmatched(t, l, "v4")) != 0 {
 		t.Fatal("something of a sink of a refused batch has been stored")
@@ -134,6 +139,8 @@ func visitError(t *testing.T, l Ledger) {
 	commit(t, l, plan.Batch{
 		Records: []plan.Record{HeldRecord(1), HeldRecord(2)},
 		Tokens:  []plan.Token{{Sink: "v4", Token: "x"}, {Sink: "v4", Token: "y"}},
+
+		Discovered: []plan.Discovered{{CustomerID: ID(1), Seen: At(1)}, {CustomerID: ID(2), Seen: At(1)}},
 	})
 	enough := errors.New("enough")
 	calls := 0
@@ -142,13 +149,14 @@ func visitError(t *testing.T, l Ledger) {
 		l.Each(t.Context(), visit),
 		l.Unfinished(t.Context(), "", visit),
 		l.Unmatched(t.Context(), "v4", func(plan.Token) error { calls++; return enough }),
+		l.Discovered(t.Context(), "", func(plan.Discovered) error { calls++; return enough }),
 	} {
 		if !errors.Is(err, enough) {
 			t.Fatalf("want the visit's error, got %v", err)
 		}
 	}
-	if calls != 3 {
-		t.Fatalf("%d visits after the first error of each", calls-3)
+	if calls != 4 {
+		t.Fatalf("%d visits after the first error of each", calls-4)
 	}
 }
 

@@ -154,6 +154,9 @@ func (l *Ledger) put(batch plan.Batch, b below) {
 			l.customers[key] = each.Cycle
 		}
 	}
+	for _, each := range batch.Discovered {
+		l.discovered[customerKey{each.Enterprise, each.CustomerID}] = copySeconds(each.Seen)
+	}
 	if p := batch.Property; p != nil {
 		stored := copyProperty(*p)
 		stored.Revision++

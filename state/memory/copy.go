@@ -18,6 +18,14 @@ func copyTime(t time.Time) time.Time {
 	return time.UnixMilli(t.UnixMilli()).UTC()
 }
 
+// copySeconds is copyTime for what is kept to the second.
+func copySeconds(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Time{}
+	}
+	return time.Unix(t.Unix(), 0).UTC()
+}
+
 func copyRecord(r plan.Record) plan.Record {
 	r.Updated = copyTime(r.Updated)
 	if r.Intent != nil {

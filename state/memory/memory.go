@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/preauth-sync/preauth-sync/preauth"
 	"github.com/preauth-sync/preauth-sync/sync/plan"
@@ -21,6 +22,7 @@ type Reader interface {
 	Owner(ctx context.Context, sink string, identity int64) (preauth.ID, bool, error)
 	Journal(ctx context.Context, id preauth.ID) ([]plan.Entry, error)
 	ReadCycles(ctx context.Context, enterprise preauth.ID, customers []preauth.ID) (map[preauth.ID]uint64, error)
+	Discovered(ctx context.Context, enterprise preauth.ID, visit func(plan.Discovered) error) error
 	Property(ctx context.Context, enterprise preauth.ID) (plan.Property, bool, error)
 	Properties(ctx context.Context) ([]plan.Property, error)
 	Sink(ctx context.Context, name string) (plan.Sink, bool, error)
@@ -54,6 +56,7 @@ type Ledger struct {
 	moved      map[preauth.ID]bool // whose identity has changed here: base's owner is void
 	journal    map[preauth.ID][]plan.Entry
 	customers  map[customerKey]uint64
+	discovered map[customerKey]time.Time // zero hides what base has
 	properties map[preauth.ID]plan.Property
 	sinks      map[string]plan.Sink
 	highest    map[string]int64
@@ -69,6 +72,7 @@ func New(file plan.File) *Ledger {
 		moved:      make(map[preauth.ID]bool),
 		journal:    make(map[preauth.ID][]plan.Entry),
 		customers:  make(map[customerKey]uint64),
+		discovered: make(map[customerKey]time.Time),
 		properties: make(map[preauth.ID]plan.Property),
 		sinks:      make(map[string]plan.Sink),
 		highest:    make(map[string]int64),

@@ -91,6 +91,38 @@ func TestOverlayReadsThroughAndKeepsWritesToItself(t *testing.T) {
 	}
 }
 
+func TestAnOverlayHidesTheDiscoveredThatItForgets(t *testing.T) {
+	ctx := t.Context()
+	of := func(customer, at int) plan.Discovered {
+		return plan.Discovered{Enterprise: ledgertest.ID(9), CustomerID: ledgertest.ID(customer), Seen: ledgertest.At(at)}
+	}
+	gone := plan.Discovered{Enterprise: ledgertest.ID(9), CustomerID: ledgertest.ID(3)}
+	base := memory.New(plan.File{})
+	below := []plan.Discovered{of(1, 1), of(3, 1), of(5, 1)}
+	if err := base.Commit(ctx, plan.Batch{Discovered: below}); err != nil {
+		t.Fatal(err)
+	}
+	over := memory.Overlay(base)
+	check := func(l *memory.Ledger, want ...plan.Discovered) {
+		t.Helper()
+		var got []plan.Discovered
+		err := l.Discovered(ctx, ledgertest.ID(9), func(d plan.Discovered) error { got = append(got, d); return nil })
+		if diff := ledgertest.Diff(want, got); diff != "" || err != nil {
+			t.Errorf("want -, got +\n%s %v", diff, err)
+		}
+	}
+	check(over, below...)
+	if err := over.Commit(ctx, plan.Batch{Discovered: []plan.Discovered{gone, of(5, 2), of(4, 2)}}); err != nil {
+		t.Fatal(err)
+	}
+	check(over, of(1, 1), of(4, 2), of(5, 2))
+	if err := over.Commit(ctx, plan.Batch{Discovered: []plan.Discovered{of(3, 3)}}); err != nil {
+		t.Fatal(err)
+	}
+	check(over, of(1, 1), of(3, 3), of(4, 2), of(5, 2))
+	check(base, below...)
+}
+
 func ids(numbers []int) []preauth.ID {
 	var all []preauth.ID
 	for _, n := range numbers {

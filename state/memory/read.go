@@ -222,6 +222,38 @@ func (l *Ledger) Unfinished(ctx context.Context, enterprise preauth.ID, visit fu
 	})
 }
 
+// Discovered hands over the customers of an enterprise that discovery has found,
+// in the order of their Ids.
+func (l *Ledger) Discovered(ctx context.Context, enterprise preauth.ID, visit func(plan.Discovered) error) error {
+	l.mu.Lock()
+	hidden := make(map[preauth.ID]bool)
+	var kept []plan.Discovered
+	for key, seen := range l.discovered {
+		switch {
+		case key.enterprise != enterprise:
+		case seen.IsZero():
+			hidden[key.customer] = true
+		default:
+			kept = append(kept, plan.Discovered{Enterprise: enterprise, CustomerID: key.customer, Seen: seen})
+		}
+	}
+	l.mu.Unlock()
+	var base func(func(plan.Discovered) error) error
+	if l.base != nil {
+		base = func(visit func(plan.Discovered) error) error {
+			return l.base.Discovered(ctx, enterprise, func(d plan.Discovered) error {
+				if hidden[d.CustomerID] {
+					return nil
+				}
+				return visit(d)
+			})
+		}
+	}
+	return mergeVisits(ctx, kept, base, visit, func(a, b plan.Discovered) int {
+		return cmp.Compare(a.CustomerID, b.CustomerID)
+	})
+}
+
 // Unmatched hands over the tokens of a sink that are not yet known to be foreign.
 func (l *Ledger) Unmatched(ctx context.Context, sink string, visit func(plan.Token) error) error {
 	l.mu.Lock()
@@ -278,9 +310,9 @@ func (l *Ledger) kept(wanted func(plan.Record) bool) []plan.Record {
 
 // mergeVisits visits what is kept and what base gives, both in the same order;
 // of two that compare equal only the one that is kept.
-func mergeVisits(
-	ctx context.Context, kept []plan.Record, base func(func(plan.Record) error) error,
-	visit func(plan.Record) error, compare func(a, b plan.Record) int,
+func mergeVisits[T any](
+	ctx context.Context, kept []T, base func(func(T) error) error,
+	visit func(T) error, compare func(a, b T) int,
 ) error {
 	slices.SortFunc(kept, compare)
 	next := func() error {
@@ -292,7 +324,7 @@ func mergeVisits(
 		return visit(r)
 	}
 	if base != nil {
-		err := base(func(r plan.Record) error {
+		err := base(func(r T) error {
 			for len(kept) > 0 && compare(kept[0], r) < 0 {
 				if err := next(); err != nil {
 					return err

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/shopspring/decimal"
+
 	"github.com/preauth-sync/preauth-sync/preauth"
 )
 
@@ -54,6 +56,27 @@ type Batch struct {
 	Tokens []Token
 	// Highest raises the sink's highest known identity; a lower one changes nothing.
 	Highest []Highest
+	// Discovered are put by enterprise and customer; one with a zero Seen is forgotten.
+	Discovered []Discovered
+}
+
+// Discovered is a customer that discovery found by itself. It stays known for a
+// while after it has left the window in which it was looked for.
+type Discovered struct {
+	Enterprise preauth.ID
+	CustomerID preauth.ID
+	// Seen is when discovery last showed it, to the second.
+	Seen time.Time
+}
+
+// Tally counts the records of one property.
+type Tally struct {
+	Phases map[Phase]int
+	Parked map[Reason]int
+	// ParkedAmounts adds up what the parked records are about, by currency.
+	ParkedAmounts map[string]decimal.Decimal
+	// OldestParked is the earliest Since of its marks, zero when nothing is parked.
+	OldestParked time.Time
 }
 
 // CustomerRead says that a complete reply for a customer has been committed.

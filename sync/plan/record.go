@@ -234,7 +234,8 @@ type Record struct {
 	PaymentMethodID int64
 	// Intent is set while the phase is in flight.
 	Intent *Intent
-	// Sends counts the sends whose outcome was unknown, of the action under way.
+	// Sends counts the sends whose outcome was unknown, of the action under way. Above
+	// 0 in phase Created, an earlier capture may have taken effect.
 	Sends int
 
 	Seen    Observation
@@ -266,4 +267,17 @@ func (r Record) Reads() Phase {
 // the list: something is in flight, held, adopted or parked.
 func (r Record) Unfinished() bool {
 	return r.Phase.InFlight() || r.Phase == Created || r.Phase == Adopted || r.Park != nil
+}
+
+// AtStake is the amount the record is about: what v4 holds, else what an intent
+// asks it to hold, else what the PMS says.
+func (r Record) AtStake() preauth.Money {
+	switch {
+	case !r.Amount.IsZero():
+		return r.Amount
+	case r.Intent != nil && !r.Intent.Amount.IsZero():
+		return r.Intent.Amount
+	default:
+		return r.Seen.Amount
+	}
 }

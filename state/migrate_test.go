@@ -1,0 +1,224 @@
+package state_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/shopspring/decimal"
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/preauth-sync/preauth-sync/preauth"
+	"github.com/preauth-sync/preauth-sync/state"
+	"github.com/preauth-sync/preauth-sync/state/ledgertest"
+	"github.com/preauth-sync/preauth-sync/sync/plan"
+)
+
+// firstSchema gives a file that the last version with schema 1 wrote: 20 held
+// records, one of every field, and four parked before anything was sent. Its
+// pages are of 1 KiB, to keep it small.
+func firstSchema(t *testing.T) []byte {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join("testdata", "schema1.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
+}
+
+func schemaOf(t *testing.T, path string) (version string) {
+	t.Helper()
+	db, err := bolt.Open(path, 0o600, &bolt.Options{ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = db.View(func(tx *bolt.Tx) error {
+		value := tx.Bucket([]byte("meta")).Get([]byte("schema"))
+		version = string(value[:len(value)-4]) // without its checksum
+		return nil
+	})
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return version
+}
+
+func firstAccount() map[preauth.ID]plan.Tally {
+	amounts := func(eur, czk string) map[string]decimal.Decimal {
+		sums := map[string]decimal.Decimal{"EUR": decimal.RequireFromString(eur), "CZK": decimal.RequireFromString(czk)}
+		for currency, sum := range sums {
+			if sum.IsZero() {
+				delete(sums, currency)
+			}
+		}
+		return sums
+	}
+	return map[preauth.ID]plan.Tally{
+		"": {
+			Phases: map[plan.Phase]int{plan.None: 1}, Parked: map[plan.Reason]int{plan.UnknownState: 1},
+			ParkedAmounts: amounts("0", "103.1"), OldestParked: ledgertest.At(1),
+		},
+		ledgertest.ID(9): {
+			Phases: map[plan.Phase]int{plan.None: 3}, Parked: map[plan.Reason]int{plan.FirstSeenCharged: 2, plan.BadAmount: 1},
+			ParkedAmounts: amounts("202.2", "101.1"), OldestParked: ledgertest.At(5),
+		},
+		ledgertest.ID(1 << 20): {
+			Phases: map[plan.Phase]int{plan.Created: 20, plan.Capturing: 1}, Parked: map[plan.Reason]int{plan.UnknownCapture: 1},
+			ParkedAmounts: amounts("123.45", "0"), OldestParked: ledgertest.At(1<<19 + 1),
+		},
+	}
+}
+
+func TestAReaderOfTheFirstSchemaAnswersAndChangesNothing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.db")
+	write(t, path, firstSchema(t))
+	l, err := state.Open(state.Options{Path: path, Binding: addresses()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := contents(t, l)
+	if diff := ledgertest.Diff(firstAccount(), all.Account.Tallies); diff != "" {
+		t.Errorf("want -, got +\n%s", diff)
+	}
+	sameAccount(t, recount(t, l), all.Account)
+	if len(all.Records) != 25 || len(all.Journal) != 20 || len(all.Discovered) != 0 {
+		t.Errorf("%d records, %d lines, %d discovered", len(all.Records), len(all.Journal), len(all.Discovered))
+	}
+	if report, err := l.Verify(t.Context()); err != nil || report.Records != 25 {
+		t.Errorf("%+v, %v", report, err)
+	}
+	enough := errors.New("enough")
+	if err := l.Parked(t.Context(), func(plan.Record) error { return enough }); !errors.Is(err, enough) {
+		t.Errorf("want the visit's error, got %v", err)
+	}
+	// A copy of it is of the first schema too.
+	copied := filepath.Join(t.TempDir(), "copy.db")
+	if err := errors.Join(l.Backup(t.Context(), copied), l.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if diff := ledgertest.Diff(all, dump(t, copied)); diff != "" {
+		t.Errorf("original -, copy +\n%s", diff)
+	}
+	if got := schemaOf(t, copied); got != "1" {
+		t.Errorf("the copy has schema %s", got)
+	}
+	if after, err := os.ReadFile(path); err != nil || !bytes.Equal(firstSchema(t), after) {
+		t.Errorf("the file has been changed: %v", err)
+	}
+}
+
+func TestAFileOfTheFirstSchemaIsMigratedByAWriter(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.db")
+	write(t, path, firstSchema(t))
+	want := dump(t, path)
+	for range 2 {
+		l, err := state.Open(state.Options{Path: path, Mode: state.ReadWrite, Binding: addresses()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f := l.File(); f.New || f.Older != "" {
+			t.Errorf("%+v", f)
+		}
+		if diff := ledgertest.Diff(want, contents(t, l)); diff != "" {
+			t.Errorf("before -, after +\n%s", diff)
+		}
+		if report, err := l.Verify(t.Context()); err != nil || report.Parked != 5 {
+			t.Errorf("%+v, %v", report, err)
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if got := schemaOf(t, path); got != "2" {
+			t.Fatalf("schema %s", got)
+		}
+	}
+	// It goes on as any other file.
+	l := open(t, path)
+	found := plan.Discovered{Enterprise: ledgertest.ID(9), CustomerID: ledgertest.ID(1), Seen: ledgertest.At(1)}
+	r := want.Account.Parked[0]
+	r.Park = nil
+	if err := l.Commit(t.Context(), plan.Batch{Records: []plan.Record{r}, Discovered: []plan.Discovered{found}}); err != nil {
+		t.Fatal(err)
+	}
+	got := accountOf(t, l)
+	if len(got.Parked) != 4 {
+		t.Errorf("%d parked", len(got.Parked))
+	}
+	sameAccount(t, recount(t, l), got)
+}
+
+func TestARefusedFileOfTheFirstSchemaStaysAsItIs(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.db")
+	write(t, path, firstSchema(t))
+	if got := refusal(t, path, state.Binding{SinkAddress: "https://other.test"}); got != state.OtherAddresses {
+		t.Errorf("another sink: %s", got)
+	}
+}
+
+func TestAMigrationThatCannotBeStoredLeavesTheFileAsItWas(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.db")
+	write(t, path, firstSchema(t))
+	_, err := state.Open(state.Options{
+		Path: path, Mode: state.ReadWrite,
+		OpenFile: func(name string, _ int, mode os.FileMode) (*os.File, error) {
+			return os.OpenFile(name, os.O_RDONLY, mode)
+		},
+	})
+	if kindOf(err) != state.Failed {
+		t.Fatalf("want failed, got %v", err)
+	}
+	if after, err := os.ReadFile(path); err != nil || !bytes.Equal(firstSchema(t), after) {
+		t.Fatalf("the file has been changed: %v", err)
+	}
+	open(t, path)
+}
+
+// TestACrashInAMigrationLeavesTheFirstSchema builds what a crash can leave: any of
+// the new pages, before the head that leads to them.
+func TestACrashInAMigrationLeavesTheFirstSchema(t *testing.T) {
+	const page, heads = 1024, 2
+	dir := t.TempDir()
+	whole := filepath.Join(dir, "whole.db")
+	before := firstSchema(t)
+	write(t, whole, before)
+	want := dump(t, whole)
+	l, err := state.Open(state.Options{Path: whole, Mode: state.ReadWrite})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	after, err := os.ReadFile(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	torn := append(bytes.Clone(before), make([]byte, len(after)-len(before))...)
+	crashes := 0
+	for n := heads; n < len(after)/page; n++ {
+		each := after[n*page : (n+1)*page]
+		if bytes.Equal(torn[n*page:(n+1)*page], each) {
+			continue
+		}
+		copy(torn[n*page:], each)
+		crashes++
+		path := filepath.Join(dir, fmt.Sprintf("%d.db", n))
+		write(t, path, torn)
+		if diff := ledgertest.Diff(want, dump(t, path)); diff != "" {
+			t.Fatalf("with page %d written: want -, got +\n%s", n, diff)
+		}
+		if got := schemaOf(t, path); got != "1" {
+			t.Fatalf("with page %d written: schema %s", n, got)
+		}
+		// The next start does it again.
+		if diff := ledgertest.Diff(want, contents(t, open(t, path))); diff != "" {
+			t.Fatalf("with page %d written, the next start: want -, got +\n%s", n, diff)
+		}
+	}
+	if crashes < 5 {
+		t.Errorf("only %d pages are new: the test does not bite", crashes)
+	}
+}

@@ -1,0 +1,215 @@
+package state
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/shopspring/decimal"
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/preauth-sync/preauth-sync/preauth"
+	"github.com/preauth-sync/preauth-sync/sync/plan"
+)
+
+// The tally of an enterprise is stored with the records that it counts, in the
+// same transaction, so that asking for it costs the same with ten records and
+// with a million. What plan.Record.AtStake answers is therefore part of the
+// schema: where it answers otherwise, the amounts stored have to be added up anew.
+
+// tallies are sums by enterprise, or changes to such sums. Nothing in them is
+// zero, and since when the oldest is parked is not part of them: the index of
+// parked records knows.
+type tallies map[preauth.ID]plan.Tally
+
+func newTally() plan.Tally {
+	return plan.Tally{
+		Phases: make(map[plan.Phase]int), Parked: make(map[plan.Reason]int),
+		ParkedAmounts: make(map[string]decimal.Decimal),
+	}
+}
+
+// count adds a record so many times, or takes it away.
+func (t tallies) count(r plan.Record, times int) {
+	tally, ok := t[r.Enterprise]
+	if !ok {
+		tally = newTally()
+		t[r.Enterprise] = tally
+	}
+	addCount(tally.Phases, r.Phase, times)
+	if r.Park == nil {
+		return
+	}
+	addCount(tally.Parked, r.Park.Reason, times)
+	stake := r.AtStake()
+	addAmount(tally.ParkedAmounts, stake.Currency, stake.Amount.Mul(decimal.NewFromInt(int64(times))))
+}
+
+// move counts records as they are now instead of as they were.
+func (t tallies) move(transitions []transition) {
+	for _, each := range transitions {
+		if each.old.Revision > 0 {
+			t.count(each.old, -1)
+		}
+		t.count(each.now, 1)
+	}
+}
+
+func addCount[K comparable](to map[K]int, key K, n int) {
+	if to[key] += n; to[key] == 0 {
+		delete(to, key)
+	}
+}
+
+func addAmount(to map[string]decimal.Decimal, currency string, amount decimal.Decimal) {
+	if to[currency] = to[currency].Add(amount); to[currency].IsZero() {
+		delete(to, currency)
+	}
+}
+
+func isEmptyTally(t plan.Tally) bool {
+	return len(t.Phases) == 0 && len(t.Parked) == 0 && len(t.ParkedAmounts) == 0
+}
+
+func sameTally(a, b plan.Tally) bool {
+	return maps.Equal(a.Phases, b.Phases) && maps.Equal(a.Parked, b.Parked) &&
+		maps.EqualFunc(a.ParkedAmounts, b.ParkedAmounts, decimal.Decimal.Equal)
+}
+
+// addTallies adds the changes of a transaction to what is stored: one document
+// is read and written for each enterprise whose sums have changed.
+func (l *Ledger) addTallies(tx *bolt.Tx, changes tallies) error {
+	bucket := tx.Bucket([]byte(bucketTallies))
+	for enterprise, change := range changes {
+		if isEmptyTally(change) {
+			continue
+		}
+		key, err := optionalIDKey(enterprise)
+		if err != nil {
+			return err
+		}
+		sum, err := l.tally(key, bucket.Get(key))
+		if err != nil {
+			return err
+		}
+		for phase, n := range change.Phases {
+			addCount(sum.Phases, phase, n)
+		}
+		for reason, n := range change.Parked {
+			addCount(sum.Parked, reason, n)
+		}
+		for currency, amount := range change.ParkedAmounts {
+			addAmount(sum.ParkedAmounts, currency, amount)
+		}
+		if err := l.putTally(bucket, key, sum); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *Ledger) putTally(bucket *bolt.Bucket, key []byte, sum plan.Tally) error {
+	if isEmptyTally(sum) {
+		return bucket.Delete(key)
+	}
+	wire := toWireTally(sum)
+	if _, err := fromWireTally(wire); err != nil {
+		return corrupt(l.options.Path, "%s does not fit the records: %v", describe(bucketTallies, key), err)
+	}
+	value, err := l.codec.put(bucketTallies, key, wire)
+	if err != nil {
+		return err
+	}
+	return bucket.Put(key, value)
+}
+
+// tally turns a stored value, nil for none, into what it stands for.
+func (l *Ledger) tally(key, value []byte) (plan.Tally, error) {
+	if value == nil {
+		return newTally(), nil
+	}
+	var w wireTally
+	if err := l.codec.get(bucketTallies, key, value, &w); err != nil {
+		return plan.Tally{}, l.fault(bucketTallies, key, err)
+	}
+	t, err := fromWireTally(w)
+	if err == nil && len(key) != idLength {
+		err = fmt.Errorf("its key has %d bytes", len(key))
+	}
+	if err != nil {
+		return plan.Tally{}, l.fault(bucketTallies, key, err)
+	}
+	return t, nil
+}
+
+// Tallies counts the records of every enterprise that has any, those without one
+// under "". Nothing in a tally is zero: amounts that add up to nothing are left
+// out. It reads one snapshot, and its cost does not grow with the records; only a
+// file of the first schema, opened ReadOnly, is read in full.
+func (l *Ledger) Tallies(ctx context.Context) (map[preauth.ID]plan.Tally, error) {
+	var all tallies
+	err := l.viewNow(ctx, func(tx *bolt.Tx) (err error) {
+		if tx.Bucket([]byte(bucketTallies)) == nil {
+			all, err = l.countTallies(tx)
+		} else {
+			all, err = l.readTallies(tx)
+		}
+		return err
+	})
+	return all, err
+}
+
+func (l *Ledger) readTallies(tx *bolt.Tx) (tallies, error) {
+	all := make(tallies)
+	parked := tx.Bucket([]byte(bucketParked)).Cursor()
+	err := tx.Bucket([]byte(bucketTallies)).ForEach(func(key, value []byte) error {
+		t, err := l.tally(key, value)
+		if err != nil {
+			return err
+		}
+		if len(t.Parked) > 0 {
+			oldest, _ := parked.Seek(key)
+			if !bytes.HasPrefix(oldest, key) || len(oldest) != parkedLength {
+				return corrupt(l.options.Path, "the index of parked records lacks those of %s", describe(bucketTallies, key))
+			}
+			t.OldestParked = parkedSince(oldest)
+		}
+		all[optionalKeyID(key)] = t
+		return nil
+	})
+	return all, err
+}
+
+// countTallies is readTallies for a file that stores none.
+func (l *Ledger) countTallies(tx *bolt.Tx) (tallies, error) {
+	all, parked, err := l.countRecords(tx)
+	for _, key := range slices.Backward(parked) {
+		enterprise := optionalKeyID(key[:idLength])
+		t := all[enterprise]
+		t.OldestParked = parkedSince(key)
+		all[enterprise] = t
+	}
+	return all, err
+}
+
+// countRecords reads all records: what they add up to, and what the index of the
+// parked ones holds, in its order.
+func (l *Ledger) countRecords(tx *bolt.Tx) (all tallies, parked [][]byte, err error) {
+	all = make(tallies)
+	err = tx.Bucket([]byte(bucketRecords)).ForEach(func(key, value []byte) error {
+		r, err := l.decodeRecord(keyID(key), key, value)
+		if err != nil {
+			return err
+		}
+		all.count(r, 1)
+		indexed, err := parkedKey(r)
+		if indexed != nil {
+			parked = append(parked, indexed)
+		}
+		return err
+	})
+	slices.SortFunc(parked, bytes.Compare)
+	return all, parked, err
+}
