@@ -262,6 +262,8 @@ type settingsWire struct {
 	RateLimit           int         `json:"rate_limit"`
 	RateWindow          duration    `json:"rate_window"`
 	OlderReplies        bool        `json:"older_replies"`
+	CustomersPageCap    int         `json:"customers_page_cap"`
+	CursorAtEnd         bool        `json:"cursor_at_end"`
 	UpperCaseIDs        bool        `json:"upper_case_ids"`
 }
 
@@ -273,7 +275,8 @@ func wireOf(s Settings) settingsWire {
 		CaptureReply: s.CaptureReply, CaptureField: s.CaptureField, AllowDoubleCapture: s.AllowDoubleCapture,
 		AlreadyCapturedCode: s.AlreadyCapturedCode, Latency: duration(s.Latency), LoginTTL: duration(s.LoginTTL),
 		ExpiresInText: s.ExpiresInText, LoginRefusal: s.LoginRefusal, RateLimit: s.RateLimit,
-		RateWindow: duration(s.RateWindow), OlderReplies: s.OlderReplies, UpperCaseIDs: s.UpperCaseIDs,
+		RateWindow: duration(s.RateWindow), OlderReplies: s.OlderReplies,
+		CustomersPageCap: s.CustomersPageCap, CursorAtEnd: s.CursorAtEnd, UpperCaseIDs: s.UpperCaseIDs,
 	}
 }
 
@@ -286,7 +289,7 @@ func (s settingsWire) settings() Settings {
 		AlreadyCapturedCode: s.AlreadyCapturedCode, Latency: time.Duration(s.Latency),
 		LoginTTL: time.Duration(s.LoginTTL), ExpiresInText: s.ExpiresInText, LoginRefusal: s.LoginRefusal,
 		RateLimit: s.RateLimit, RateWindow: time.Duration(s.RateWindow), OlderReplies: s.OlderReplies,
-		UpperCaseIDs: s.UpperCaseIDs,
+		CustomersPageCap: s.CustomersPageCap, CursorAtEnd: s.CursorAtEnd, UpperCaseIDs: s.UpperCaseIDs,
 	}
 }
 

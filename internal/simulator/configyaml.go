@@ -23,6 +23,9 @@ type ConfigOptions struct {
 	// CustomersDir is where WriteCustomers put the lists of customers, needed for a
 	// property with more than 50.
 	CustomersDir string
+	// UpdatedWithin lets each property find its customers by customers/getAll, as far
+	// as they were updated within this, in place of listing them; 0 lists them.
+	UpdatedWithin time.Duration
 	// Schedule is "@every 10s" when empty.
 	Schedule string
 	// Timeout and Settle are v4's; the product's own when 0.
@@ -109,12 +112,16 @@ func (w *World) yamlProperty(y *yaml, e *enterprise, options ConfigOptions) {
 	y.line(2, "access_token", quote(e.AccessToken))
 	y.line(2, "currency", quote(e.Currency))
 	y.line(2, "customers", "")
-	if len(e.customers) > inlineCustomers {
+	switch {
+	case options.UpdatedWithin > 0:
+		y.line(3, "discover", "")
+		y.line(4, "updated_within", options.UpdatedWithin.String())
+	case len(e.customers) > inlineCustomers:
 		y.line(3, "file", quote(customersFile(options.CustomersDir, e.Name)))
-	} else {
+	default:
 		ids := make([]string, 0, len(e.customers))
-		for _, id := range e.customers {
-			ids = append(ids, quote(id.String()))
+		for _, g := range e.customers {
+			ids = append(ids, quote(g.id.String()))
 		}
 		y.line(3, "ids", "["+strings.Join(ids, ", ")+"]")
 	}
@@ -169,8 +176,8 @@ func (e *enterprise) writeCustomers(path string) (err error) {
 	}()
 	out := bufio.NewWriter(file)
 	fmt.Fprintf(out, "# %d customers of the simulated property %s\n", len(e.customers), e.Name)
-	for _, id := range e.customers {
-		fmt.Fprintln(out, id)
+	for _, g := range e.customers {
+		fmt.Fprintln(out, g.id)
 	}
 	return out.Flush()
 }

@@ -21,6 +21,8 @@ func (w *World) routeConnector(r *http.Request) operation {
 	switch path {
 	case "preauthorizations/getAllByCustomers":
 		op.name, op.run = OpPoll, w.getAllByCustomers
+	case "customers/getAll":
+		op.name, op.run = OpCustomers, w.getAllCustomers
 	case "configuration/get":
 		op.name, op.run = OpConfiguration, w.getConfiguration
 	default:

@@ -15,6 +15,10 @@
 //     CustomerIds 1 to 1000, no pagination [S]; unknown properties refused [D];
 //     error body Message, RequestId, Details and a Request-Id header [D]; 200
 //     requests in 30 s for each AccessToken, 429 with Retry-After [D].
+//   - customers/getAll: Extent and Limitation required, UpdatedUtc at most three
+//     months, pages of 1 to 1000, the newest first [D]; only active customers
+//     unless told otherwise, both ends of an interval included, the form of a
+//     cursor [I].
 //   - v4: objects, create, search and paged replies [S]; login, expiring bearer
 //     tokens, errors with code and message [D]; Capture's body and reply, the
 //     Pagination header's form, every error code, and the reply to a wrong

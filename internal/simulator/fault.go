@@ -112,7 +112,7 @@ func (f Fault) Validate() error {
 		return fmt.Errorf("there is no API %q: it is connector or v4", f.API)
 	}
 	operations := []string{
-		"", OpPoll, OpConfiguration, OpLogin, OpCreate, OpCapture, OpSearch, OpPaged, OpList, OpGet, OpUnknown,
+		"", OpPoll, OpCustomers, OpConfiguration, OpLogin, OpCreate, OpCapture, OpSearch, OpPaged, OpList, OpGet, OpUnknown,
 	}
 	if !slices.Contains(operations, f.Operation) {
 		return fmt.Errorf("there is no operation %q", f.Operation)

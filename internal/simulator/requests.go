@@ -14,6 +14,7 @@ const (
 // The operations, as Request and Fault name them.
 const (
 	OpPoll          = "poll"
+	OpCustomers     = "customers"
 	OpConfiguration = "configuration"
 	OpLogin         = "login"
 	OpCreate        = "create"

@@ -79,6 +79,12 @@ type Settings struct {
 	RateWindow time.Duration
 	// OlderReplies adds ReceiptIdentifier and SequenceCode, leaves out ReservationId [S].
 	OlderReplies bool
+	// CustomersPageCap is the size to which customers/getAll silently cuts a page; 0 =
+	// the 1000 of its documentation.
+	CustomersPageCap int
+	// CursorAtEnd gives a cursor with the last page too. One page of the docs says
+	// that there is always one, another that it is null when there is no more [D].
+	CursorAtEnd bool
 	// UpperCaseIDs spells the Connector API's ids in upper case.
 	UpperCaseIDs bool
 }
@@ -111,7 +117,8 @@ func (s Settings) Validate() error {
 	if s.LoginRefusal != 400 && s.LoginRefusal != 401 {
 		return fmt.Errorf("a login is refused with 400 or 401, not %d", s.LoginRefusal)
 	}
-	if s.TokenDelay < 0 || s.Latency < 0 || s.LoginTTL <= 0 || s.RateWindow <= 0 || s.RateLimit < 0 || s.PageCap < 0 {
+	if s.TokenDelay < 0 || s.Latency < 0 || s.LoginTTL <= 0 || s.RateWindow <= 0 || s.RateLimit < 0 ||
+		s.PageCap < 0 || s.CustomersPageCap < 0 {
 		return errors.New("delays, limits and caps are not negative, and the login's life and the rate window are above zero")
 	}
 	return nil

@@ -66,9 +66,9 @@ type Preauthorization struct {
 type enterprise struct {
 	Enterprise
 	index     int32
-	customers []uuid.UUID
-	// first is each customer's newest row, -1 when it has none; row.next goes on.
-	first  map[uuid.UUID]int32
+	customers []guest
+	// guests tells the place of each among customers.
+	guests map[uuid.UUID]int32
 	window window
 }
 
@@ -112,7 +112,7 @@ func (w *World) addEnterprise(e Enterprise) *enterprise {
 	if e.Tenant == "" && len(w.tenants) > 0 {
 		e.Tenant = w.tenants[0].Name
 	}
-	added := &enterprise{Enterprise: e, index: int32(len(w.enterprises)), first: map[uuid.UUID]int32{}}
+	added := &enterprise{Enterprise: e, index: int32(len(w.enterprises)), guests: map[uuid.UUID]int32{}}
 	w.enterprises = append(w.enterprises, added)
 	return added
 }
@@ -147,60 +147,6 @@ func (w *World) enterprise(name string) (*enterprise, error) {
 		}
 	}
 	return nil, fmt.Errorf("the world has no enterprise %q", name)
-}
-
-// AddCustomer adds one without preauthorizations; its id is made when empty.
-func (w *World) AddCustomer(enterpriseName, id string) (string, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	e, err := w.enterprise(enterpriseName)
-	if err != nil {
-		return "", err
-	}
-	u, err := w.idOf("customer", id)
-	if err != nil {
-		return "", err
-	}
-	e.customer(u)
-	return u.String(), nil
-}
-
-func (e *enterprise) customer(id uuid.UUID) {
-	if _, ok := e.first[id]; !ok {
-		e.first[id] = none
-		e.customers = append(e.customers, id)
-	}
-}
-
-// Customers lists a property's, in the order in which they were added.
-func (w *World) Customers(enterpriseName string) ([]string, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	e, err := w.enterprise(enterpriseName)
-	if err != nil {
-		return nil, err
-	}
-	all := make([]string, 0, len(e.customers))
-	for _, id := range e.customers {
-		all = append(all, id.String())
-	}
-	return all, nil
-}
-
-// RefuseCustomers makes the Connector API answer 400 to a request that names
-// one of these ids. [I] What it does with an unknown id is not documented; every
-// other UUID is taken, and one it does not know simply has no preauthorizations.
-func (w *World) RefuseCustomers(ids ...string) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, id := range ids {
-		u, err := w.idOf("customer", id)
-		if err != nil {
-			return err
-		}
-		w.unknown[u] = true
-	}
-	return nil
 }
 
 func (w *World) idOf(what, id string) (uuid.UUID, error) {
@@ -257,12 +203,12 @@ func (r *row) fill(p Preauthorization, e *enterprise) {
 }
 
 func (w *World) insert(e *enterprise, r row) {
-	e.customer(r.customer)
-	r.enterprise, r.next = e.index, e.first[r.customer]
+	g := w.guest(e, r.customer)
+	r.enterprise, r.next = e.index, g.first
 	at := int32(len(w.rows))
 	w.rows = append(w.rows, r)
 	w.rowsByID[r.id] = at
-	e.first[r.customer] = at
+	g.first = at
 }
 
 // Preauthorization gives one, and whether the world has it.
@@ -307,12 +253,12 @@ func (w *World) EachPreauthorization(visit func(Preauthorization) bool) {
 
 // rowsOf gives the places of a customer's rows, oldest first.
 func (w *World) rowsOf(e *enterprise, customer uuid.UUID) []int32 {
-	at, ok := e.first[customer]
+	place, ok := e.guests[customer]
 	if !ok {
 		return nil
 	}
 	var all []int32
-	for ; at != none; at = w.rows[at].next {
+	for at := e.customers[place].first; at != none; at = w.rows[at].next {
 		if !w.rows[at].removed {
 			all = append(all, at)
 		}

@@ -40,11 +40,13 @@ type Config struct {
 	Slots chan struct{}
 	// Transport sends; nil means httpx.NewTransport with its defaults.
 	Transport http.RoundTripper
-	// Observer hears of every try. Its operations are "poll" and "configuration".
+	// Observer hears of every try. Its operations are "poll", "customers" and
+	// "configuration".
 	Observer httpx.Observer
 	// Now is the wall clock, for Retry-After dates; nil means time.Now.
 	Now func() time.Time
-	// MaxReplyBytes limits a reply; 0 means 256 MiB. A poll whose reply is larger is divided.
+	// MaxReplyBytes limits a reply; 0 means 256 MiB. A poll whose reply is larger is
+	// divided, and a page of customers asked for in a smaller size.
 	MaxReplyBytes int64
 }
 
@@ -117,14 +119,24 @@ func baseOf(address string) (string, error) {
 	return strings.TrimRight(address, "/") + "/api/connector/v1/", nil
 }
 
-// body gives a request's JSON. Its customers are left out when there are none.
-func (e envelope) body(customers []string) ([]byte, error) {
+// parameters are what a request's body carries beside the envelope. Those that
+// are left empty are left out.
+type parameters struct {
+	CustomerIDs    []string    `json:"CustomerIds,omitempty"`
+	Extent         *extent     `json:",omitempty"`
+	ActivityStates []string    `json:",omitempty"`
+	UpdatedUTC     *interval   `json:"UpdatedUtc,omitempty"`
+	Limitation     *limitation `json:",omitempty"`
+}
+
+// body gives a request's JSON.
+func (e envelope) body(p parameters) ([]byte, error) {
 	text, err := json.Marshal(struct { //nolint:gosec // the API wants its tokens in the body
 		ClientToken string
 		AccessToken string
 		Client      string
-		CustomerIDs []string `json:"CustomerIds,omitempty"`
-	}{e.clientToken.Reveal(), e.accessToken.Reveal(), e.client, customers})
+		parameters
+	}{e.clientToken.Reveal(), e.accessToken.Reveal(), e.client, p})
 	if err != nil {
 		return nil, fmt.Errorf("cannot build the request: %w", err)
 	}
@@ -134,7 +146,7 @@ func (e envelope) body(customers []string) ([]byte, error) {
 // request is one call of the API.
 type request struct {
 	operation, resource string
-	customers           []string
+	parameters          parameters
 	// divisible is set when the same can be asked in smaller parts, which a 408
 	// then calls for.
 	divisible bool
@@ -144,7 +156,7 @@ type request struct {
 // call sends a request and judges the reply's status. An error is a *Error when
 // the API answered, and wraps httpx.ErrBodyTooLarge when it answered too much.
 func (c *Client) call(ctx context.Context, r request) (http.Header, error) {
-	body, err := c.envelope.body(r.customers)
+	body, err := c.envelope.body(r.parameters)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package connector
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -11,7 +12,7 @@ import (
 // Error is an answer of the Connector API that is none: any status but 2xx,
 // after all the tries it was worth.
 type Error struct {
-	// Operation is what was asked: "poll" or "configuration".
+	// Operation is what was asked: "poll", "customers" or "configuration".
 	Operation string
 	// Status is the HTTP status.
 	Status int
@@ -26,7 +27,7 @@ type Error struct {
 // Error says what was refused, how, and what to do about it.
 func (e *Error) Error() string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "the Connector API answered the %s with %s", e.Operation, e.brief())
+	fmt.Fprintf(&text, "the Connector API answered the %s request with %s", e.Operation, e.brief())
 	if e.Tries > 1 {
 		fmt.Fprintf(&text, ", tries: %d", e.Tries)
 	}
@@ -70,6 +71,15 @@ func hintFor(status int) string {
 	default:
 		return ""
 	}
+}
+
+// tooMuch tells whether asking for less at a time may help (vendor's docs).
+func tooMuch(err error) bool {
+	if errors.Is(err, httpx.ErrBodyTooLarge) {
+		return true
+	}
+	refusal, answered := errors.AsType[*Error](err)
+	return answered && (refusal.Status == http.StatusRequestTimeout || refusal.Status == http.StatusRequestEntityTooLarge)
 }
 
 // Limits on what is quoted from a reply.

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/preauth-sync/preauth-sync/internal/httpx"
 	"github.com/preauth-sync/preauth-sync/preauth"
 )
 
@@ -126,7 +125,7 @@ func (p *poll) ask(ctx context.Context, part []preauth.ID) (*decoded, error) {
 	var d *decoded
 	_, err := p.client.call(ctx, request{
 		operation: "poll", resource: "preauthorizations/getAllByCustomers",
-		customers: ids, divisible: len(part) > 1,
+		parameters: parameters{CustomerIDs: ids}, divisible: len(part) > 1,
 		use: func(body io.Reader) (err error) {
 			d, err = decodeReply(body, part)
 			return err
@@ -149,19 +148,11 @@ func (e *incompleteError) Error() string { return "the reply is not complete: " 
 
 // aboutCustomers tells whether asking for fewer customers may help.
 func aboutCustomers(err error) bool {
-	if _, incomplete := errors.AsType[*incompleteError](err); incomplete || errors.Is(err, httpx.ErrBodyTooLarge) {
+	if _, incomplete := errors.AsType[*incompleteError](err); incomplete || tooMuch(err) {
 		return true
 	}
 	refusal, answered := errors.AsType[*Error](err)
-	if !answered {
-		return false
-	}
-	switch refusal.Status {
-	case http.StatusBadRequest, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge:
-		return true
-	default:
-		return false
-	}
+	return answered && refusal.Status == http.StatusBadRequest
 }
 
 // halves deals the customers out in turn.
