@@ -3,6 +3,8 @@ package config
 import (
 	"errors"
 	"fmt"
+	"math"
+	"net"
 	"net/netip"
 	"regexp"
 	"strings"
@@ -28,6 +30,14 @@ func notEmpty(value string) error {
 	return nil
 }
 
+// notBlank refuses a path of spaces: "" is how a file is left out.
+func notBlank(value string) error {
+	if value != "" && strings.TrimSpace(value) == "" {
+		return errors.New(`must be a path, or "" for none`)
+	}
+	return nil
+}
+
 // plain refuses what cannot be a JSON key or a header's value without surprises.
 func plain(value string) error {
 	if err := notEmpty(value); err != nil {
@@ -48,6 +58,26 @@ func bearer(value string) error {
 		if c <= ' ' || c > '~' {
 			return errors.New("must consist of printable ASCII without spaces or line breaks, since it travels in an HTTP header")
 		}
+	}
+	return nil
+}
+
+var hostForm = regexp.MustCompile(`^[A-Za-z0-9._-]*$`)
+
+// listenAddress takes host:port, where no host means every interface, or "".
+func listenAddress(value string) error {
+	if value == "" {
+		return nil
+	}
+	host, port, err := net.SplitHostPort(value)
+	if err != nil {
+		return errors.New(`must be host:port such as 127.0.0.1:9464 or [::1]:9464, or "" for off`)
+	}
+	if _, err := netip.ParseAddr(host); err != nil && !hostForm.MatchString(host) {
+		return errors.New("must have an IP address or a host's name before its port, or nothing for every interface")
+	}
+	if n, err := parseWhole(port); err != nil || n < 0 || n > math.MaxUint16 {
+		return errors.New("must end in a port from 1 to 65535, or in 0 for any that is free")
 	}
 	return nil
 }
@@ -110,7 +140,7 @@ func defaultMethod(dst *DefaultMethod) field {
 				case "autopay":
 					*dst = DefaultMethod{Autopay: true}
 				default:
-					id, err := methodID(value)
+					id, err := ParseMethodID(value)
 					if err != nil {
 						return errors.New("must be none, autopay or a paymentMethodId, which is a whole number above zero")
 					}
@@ -123,7 +153,8 @@ func defaultMethod(dst *DefaultMethod) field {
 	}
 }
 
-func methodID(value string) (int64, error) {
+// ParseMethodID reads a paymentMethodId: plain digits, above zero.
+func ParseMethodID(value string) (int64, error) {
 	id, err := parseWhole(value)
 	if err != nil || id < 1 {
 		return 0, errors.New("must be a paymentMethodId, which is a whole number above zero")
@@ -153,7 +184,7 @@ func (l *loader) whole(c *Config) {
 			tokens[token] = at
 		}
 		if c := p.Customers; len(c.IDs) == 0 && c.File == "" && c.Discover == (Discover{}) && !l.failed(at+".customers") {
-			l.report(at+".customers", "names no customers: give ids or a file")
+			l.report(at+".customers", "names no customers: give ids, a file or discover.updated_within")
 		}
 	}
 }

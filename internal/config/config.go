@@ -42,7 +42,8 @@ type Control struct {
 
 // Metrics is the HTTP listener for metrics and health.
 type Metrics struct {
-	// Listen is host:port; "" switches it off.
+	// Listen is host:port; no host means every interface, port 0 any that is free,
+	// and "" switches it off.
 	Listen string
 }
 
@@ -148,11 +149,10 @@ type Discover struct {
 
 // PaymentMethods says which v4 payment method a card is.
 type PaymentMethods struct {
-	// CreditCards and Customers map Ids, lower-case when they are UUIDs, to
-	// paymentMethodIds.
+	// CreditCards and Customers map Ids, as MethodKey gives them, to paymentMethodIds.
 	CreditCards map[string]int64
 	Customers   map[string]int64
-	// File is absolute, or "" for none.
+	// File is absolute, or "" for none. It is read again each cycle, not by Load.
 	File string
 	// Lookup is the v4 field that holds the CreditCardId, or "" for none.
 	Lookup  string

@@ -101,9 +101,14 @@ func address(key string, dst *string, appended, doc string) field {
 	return f
 }
 
+const day = 24 * time.Hour
+
 // duration takes Go's durations from least to a year; a bare 0 needs no unit.
 func duration(key string, dst *time.Duration, least time.Duration, def, doc string) field {
-	const most = 366 * 24 * time.Hour
+	return durationTo(key, dst, least, 366*day, def, doc)
+}
+
+func durationTo(key string, dst *time.Duration, least, most time.Duration, def, doc string) field {
 	return field{key: key, takes: "a duration", def: def, doc: doc, scalar: &scalar{
 		texts: true, numbers: true,
 		set: func(value string) error {
@@ -116,7 +121,7 @@ func duration(key string, dst *time.Duration, least time.Duration, def, doc stri
 			case d < least:
 				return errors.New("must not be below zero")
 			case d > most:
-				return errors.New("must be at most a year")
+				return fmt.Errorf("must be at most %d hours", most/time.Hour)
 			}
 			*dst = d
 			return nil

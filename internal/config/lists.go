@@ -73,10 +73,7 @@ func methods(key string, dst *map[string]int64, doc string) field {
 			if _, ok := l.item(at, methodField(&id), e.value); !ok {
 				continue
 			}
-			name := e.key
-			if canonical, err := preauth.ParseID(name); err == nil {
-				name = string(canonical)
-			}
+			name := MethodKey(e.key)
 			if other, twice := (*dst)[name]; twice && other != id {
 				l.report(at, fmt.Sprintf("is mapped to %d here and to %d in line %d", id, other, lines[name]))
 				continue
@@ -87,9 +84,18 @@ func methods(key string, dst *map[string]int64, doc string) field {
 	return f
 }
 
+// MethodKey gives an Id as PaymentMethods holds it: lower-case when it is a UUID,
+// unchanged otherwise.
+func MethodKey(id string) string {
+	if canonical, err := preauth.ParseID(id); err == nil {
+		return string(canonical)
+	}
+	return id
+}
+
 func methodField(dst *int64) field {
 	return field{takes: "a paymentMethodId", scalar: &scalar{numbers: true, set: func(value string) (err error) {
-		*dst, err = methodID(value)
+		*dst, err = ParseMethodID(value)
 		return err
 	}}}
 }

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -139,7 +138,7 @@ schedule: "@every 30s"
 timezone: Europe/Prague
 state: {path: data/state.db}
 control: {socket: ""}
-metrics: {listen: ""}
+metrics: {listen: ":0"}
 log: {level: debug, format: console}
 connector:
   address: HTTPS://API.example.com:8443/base//
@@ -187,8 +186,8 @@ properties:
   - name: b
     access_token: second
     currency: KWD
-    customers: {file: /abs/c.txt}
-    payment_methods: {default: autopay}
+    customers: {file: /abs/c.txt, discover: {updated_within: 87840h}}
+    payment_methods: {file: lists/methods.csv, default: autopay}
     v4:
 `
 	folder := t.TempDir()
@@ -203,7 +202,7 @@ properties:
 		c.V4.Auth.Token.Reveal(), c.Properties[0].AccessToken.Reveal(),
 	}
 	want := []string{
-		"@every 30s", "Europe/Prague", folder + "/data/state.db", "", "", "{Level:debug Format:console}",
+		"@every 30s", "Europe/Prague", folder + "/data/state.db", "", ":0", "{Level:debug Format:console}",
 		"{Address:https://api.example.com:8443/base Client:other 2 ClientToken:[redacted] Timeout:1m30s Concurrency:1 RateLimit:{Requests:1 Per:1ms}}",
 		"{Address:http://[::1]:8080/ResourceServer Auth:{Token:[redacted] LoginAddress: ClientID: Username: Password: ClientSecret:} " +
 			"Timeout:5s Settle:10ms Concurrency:2 RateLimit:{Requests:7 Per:2s} TransactionToken:code CaptureField:id " +
@@ -213,8 +212,8 @@ properties:
 			"Discover:{UpdatedWithin:0s ReservationsWithin:0s}} PaymentMethods:{" +
 			"CreditCards:map[Card-X:6 e417dfe8-c813-4938-837b-36081199ce88:5] Customers:map[20725048-b6ec-40f0-9d0a-7e5273d8b861:7] " +
 			"File: Lookup: Default:9}}",
-		"{Name:b AccessToken:[redacted] Currency:KWD Customers:{IDs:[] File:/abs/c.txt Discover:{UpdatedWithin:0s ReservationsWithin:0s}} " +
-			"PaymentMethods:{CreditCards:map[] Customers:map[] File: Lookup: Default:autopay}}",
+		"{Name:b AccessToken:[redacted] Currency:KWD Customers:{IDs:[] File:/abs/c.txt Discover:{UpdatedWithin:87840h0m0s ReservationsWithin:0s}} " +
+			"PaymentMethods:{CreditCards:map[] Customers:map[] File:" + folder + "/lists/methods.csv Lookup: Default:autopay}}",
 		"tok", "first\n",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -261,17 +260,49 @@ func TestTheErrorListsEveryProblemWithItsPlace(t *testing.T) {
 	}
 }
 
-func TestTheScheduleIsReadInTheTimeZone(t *testing.T) {
-	c := mustLoad(t, "schedule: 30 4 * * *\ntimezone: Europe/Prague\n"+minimal, config.Options{})
-	after := time.Date(2026, 7, 1, 2, 30, 0, 0, time.UTC) // 04:30 in Prague
-	if got, want := c.Schedule.Next(after), time.Date(2026, 7, 2, 2, 30, 0, 0, time.UTC); !got.Equal(want) {
-		t.Errorf("next is %s, want %s", got, want)
+func TestLoadingAgainReadsEverythingAfresh(t *testing.T) {
+	folder, credentials := t.TempDir(), t.TempDir()
+	variables := map[string]string{"TOKEN": "t1"}
+	opts := environment(variables)
+	opts.CredentialsDir = credentials
+	text := change(t, "CT", "${env:TOKEN}", "PW", "${credential:pw}", "AT", "${file:at}") +
+		"    payment_methods: {credit_cards: {x: 1}}\n"
+	path := write(t, folder, "config.yaml", text)
+	secrets := func(c *config.Config) string {
+		return c.Connector.ClientToken.Reveal() + c.V4.Auth.Password.Reveal() + c.Properties[0].AccessToken.Reveal()
 	}
-	if got := (config.Schedule{}).Next(after); !got.IsZero() {
-		t.Errorf("the zero schedule ticks at %s", got)
+	again := func() *config.Config {
+		t.Helper()
+		c, err := config.Load(path, opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
 	}
-	if got := config.Default().Schedule.Next(after); !got.Equal(after.Add(5 * time.Minute)) {
-		t.Errorf("the default's next is %s", got)
+	write(t, folder, "at", "a1")
+	write(t, credentials, "pw", "p1")
+	before := again()
+	variables["TOKEN"] = "t2"
+	write(t, folder, "at", "a2")
+	write(t, credentials, "pw", "p2")
+	write(t, folder, "config.yaml", "schedule: '@hourly'\n"+strings.Replace(text, "{x: 1}", "{y: 2}", 1))
+	after := again()
+	after.Properties[0].Customers.IDs[0] = "changed"
+	if got := secrets(before) + " " + secrets(after); got != "t1p1a1 t2p2a2" {
+		t.Errorf("secrets %q", got)
+	}
+	if got := before.Schedule.Expression + " " + after.Schedule.Expression; got != "*/5 * * * * @hourly" {
+		t.Errorf("schedules %q", got)
+	}
+	if got := fmt.Sprint(before.Properties[0].PaymentMethods.CreditCards, after.Properties[0].PaymentMethods.CreditCards); got != "map[x:1] map[y:2]" {
+		t.Errorf("payment methods %q", got)
+	}
+	if got := before.Properties[0].Customers.IDs[0]; got == "changed" {
+		t.Error("two configurations share a list")
+	}
+	write(t, folder, "config.yaml", "nonsense")
+	if c, err := config.Load(path, opts); err == nil || c != nil {
+		t.Errorf("a refused file gives %v, %v", c, err)
 	}
 }
 

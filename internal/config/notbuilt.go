@@ -17,12 +17,9 @@ type unbuilt struct {
 //nolint:gochecknoglobals // a constant table
 var unbuiltKeys = [...]unbuilt{
 	{"control.socket", []string{""}},
-	{"metrics.listen", []string{""}},
 	{"mirror.mode", nil},
 	{"mirror.hold_warn_after", []string{"0s"}},
-	{"properties[].customers.discover.updated_within", nil},
 	{"properties[].customers.discover.reservations_within", nil},
-	{"properties[].payment_methods.file", nil},
 	{"properties[].payment_methods.lookup", nil},
 	{"properties[].v4", nil},
 }

@@ -107,7 +107,7 @@ extra: 1
 			`11 mirror: must be a mapping of keys, not text`,
 			`13 properties[0].name: must consist of letters, digits, dots, dashes and underscores: it becomes a metric's label, not "a b"`,
 			`14 properties[0].access_token: ${env:ABSENT}: the environment variable ABSENT is not set`,
-			`16 properties[0].customers: names no customers: give ids or a file`,
+			`16 properties[0].customers: names no customers: give ids, a file or discover.updated_within`,
 			`17 properties[0].payment_methods.default: must be none, autopay or a paymentMethodId, which is a whole number above zero, not "never"`,
 			`17 properties[0].payment_methods.credit_cards.x: must be a paymentMethodId, which is a whole number above zero, not "0"`,
 			`17 properties[0].payment_methods.credit_cards.y: must be a paymentMethodId, which is a whole number above zero, not "1.5"`,
@@ -126,7 +126,7 @@ func TestMissingKeysAreNamed(t *testing.T) {
 		}},
 		"no property":      {text: minimal[:strings.Index(minimal, "  - name")], want: []string{"10 properties: is required"}},
 		"an empty list":    {text: minimal[:strings.Index(minimal, "\n  - name")] + " []\n", want: []string{"10 properties: at least one property is required"}},
-		"an empty item":    {text: minimal + "  -\n", want: []string{"16 properties[1].access_token: is required", "16 properties[1].currency: is required", "16 properties[1].customers: names no customers: give ids or a file", "16 properties[1].name: is required"}},
+		"an empty item":    {text: minimal + "  -\n", want: []string{"16 properties[1].access_token: is required", "16 properties[1].currency: is required", "16 properties[1].customers: names no customers: give ids, a file or discover.updated_within", "16 properties[1].name: is required"}},
 		"an empty token":   {change: []string{" CT", ` ""`}, want: []string{"3 connector.client_token: must not be empty"}},
 		"no value":         {change: []string{" AT", ""}, want: []string{"12 properties[0].access_token: is required"}},
 		"no value to keep": {text: "timezone:\n" + minimal, want: []string{"1 timezone: has no value: write one, or leave the key out"}},
@@ -274,7 +274,7 @@ func TestNumbersDurationsAndSchedulesOutOfRangeAreRefused(t *testing.T) {
 	for line, want := range map[string]string{
 		"timeout: 0":                   `v4.timeout: must be above zero, not "0"`,
 		"timeout: -1s":                 `v4.timeout: must be above zero, not "-1s"`,
-		"settle: 2000000h":             `v4.settle: must be at most a year, not "2000000h"`,
+		"settle: 2000000h":             `v4.settle: must be at most 8784 hours, not "2000000h"`,
 		"settle: 9999999999h":          `v4.settle: must be a duration with its unit, such as 30s, 5m or 120h, not "9999999999h"`,
 		"settle: 1d":                   `v4.settle: must be a duration with its unit, such as 30s, 5m or 120h, not "1d"`,
 		"concurrency: 0":               `v4.concurrency: must be a whole number from 1 to 1000, not "0"`,
@@ -297,6 +297,50 @@ func TestNumbersDurationsAndSchedulesOutOfRangeAreRefused(t *testing.T) {
 	}
 }
 
+func TestListenAddressesPathsAndDiscoveryOutOfRangeAreRefused(t *testing.T) {
+	const form = `must be host:port such as 127.0.0.1:9464 or [::1]:9464, or "" for off`
+	const host = "must have an IP address or a host's name before its port, or nothing for every interface"
+	const port = "must end in a port from 1 to 65535, or in 0 for any that is free"
+	for address, want := range map[string]string{
+		"": "", "127.0.0.1:9464": "", ":9464": "", "0.0.0.0:1": "", "[::]:65535": "", "[fe80::1%eth0]:80": "", "localhost:0": "", "metrics.example.com:80": "",
+		"127.0.0.1": form, "9464": form, "::1:9464": form, "http://localhost:9464": form, " ": form,
+		"a b:1": host, "/x:1": host, "[x/y]:1": host,
+		"127.0.0.1:": port, "127.0.0.1:http": port, "127.0.0.1:65536": port, "127.0.0.1:-1": port, "127.0.0.1:+1": port, "127.0.0.1:080": port, "127.0.0.1:80 ": port,
+	} {
+		t.Run(address, func(t *testing.T) {
+			_, err := load(t, "metrics: {listen: '"+address+"'}\n"+minimal, config.Options{})
+			var all []string
+			if want != "" {
+				all = []string{"1 metrics.listen: " + want + `, not "` + address + `"`}
+			}
+			if diff := cmp.Diff(all, problems(t, err)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+	for line, want := range map[string]string{
+		"  discover: {updated_within: 1h}":     "",
+		"  discover: {updated_within: 0}":      "",
+		"  discover: {updated_within: -1h}":    `16 properties[0].customers.discover.updated_within: must not be below zero, not "-1h"`,
+		"  discover: {updated_within: 87841h}": `16 properties[0].customers.discover.updated_within: must be at most 87840 hours, not "87841h"`,
+		"  file: ' '":                          `16 properties[0].customers.file: must be a path, or "" for none, not " "`,
+		"payment_methods: {file: ' '}":         `16 properties[0].payment_methods.file: must be a path, or "" for none, not " "`,
+		"payment_methods: {file: ''}":          "",
+		"payment_methods: {file: x.csv}":       "",
+	} {
+		t.Run(line, func(t *testing.T) {
+			_, err := load(t, minimal+"    "+line+"\n", config.Options{})
+			if got := strings.Join(problems(t, err), "\n"); got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		})
+	}
+	_, err := load(t, change(t, "ids: [20725048-b6ec-40f0-9d0a-7e5273d8b861]", "discover: {updated_within: 1h}"), config.Options{})
+	if err != nil {
+		t.Errorf("customers that are only discovered: %v", err)
+	}
+}
+
 func TestWhatIsNotBuiltIsRefusedUnlessAtItsDefault(t *testing.T) {
 	missing := func(def string) string {
 		return "is not available in this version; leave it out (default: " + def + ")"
@@ -305,8 +349,6 @@ func TestWhatIsNotBuiltIsRefusedUnlessAtItsDefault(t *testing.T) {
 		"control: {socket: /tmp/x}":                         "1 control.socket: " + missing("/run/preauth-sync/control.sock"),
 		"control: {socket: ''}":                             "",
 		"control: {socket: /run/preauth-sync/control.sock}": "",
-		"metrics: {listen: ':9464'}":                        "1 metrics.listen: " + missing("127.0.0.1:9464"),
-		"metrics: {listen: ''}":                             "",
 		"mirror: {mode: observe}":                           "1 mirror.mode: " + missing("full"),
 		"mirror: {mode: capture_only}":                      "1 mirror.mode: " + missing("full"),
 		"mirror: {mode: obey}":                              `1 mirror.mode: must be one of full, observe, capture_only, not "obey"`,
@@ -322,15 +364,12 @@ func TestWhatIsNotBuiltIsRefusedUnlessAtItsDefault(t *testing.T) {
 		})
 	}
 	for line, want := range map[string]string{
-		"  discover: {updated_within: 1h}":        "16 properties[0].customers.discover.updated_within: " + missing("0s"),
-		"  discover: {reservations_within: 1h}":   "16 properties[0].customers.discover.reservations_within: " + missing("0s"),
-		"  discover: {updated_within: 0}":         "",
-		"payment_methods: {file: x.csv}":          "16 properties[0].payment_methods.file: " + missing(`""`),
-		"payment_methods: {lookup: x}":            "16 properties[0].payment_methods.lookup: " + missing(`""`),
-		"payment_methods: {file: '', lookup: ''}": "",
-		"v4: {timeout: 1s}":                       "16 properties[0].v4: " + missing("{}"),
-		"v4: [1]":                                 "16 properties[0].v4: must be a mapping, not a list",
-		"v4: {}":                                  "",
+		"  discover: {reservations_within: 1h}": "16 properties[0].customers.discover.reservations_within: " + missing("0s"),
+		"payment_methods: {lookup: x}":          "16 properties[0].payment_methods.lookup: " + missing(`""`),
+		"payment_methods: {lookup: ''}":         "",
+		"v4: {timeout: 1s}":                     "16 properties[0].v4: " + missing("{}"),
+		"v4: [1]":                               "16 properties[0].v4: must be a mapping, not a list",
+		"v4: {}":                                "",
 	} {
 		t.Run(line, func(t *testing.T) {
 			_, err := load(t, minimal+"    "+line+"\n", config.Options{})
