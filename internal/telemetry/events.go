@@ -69,6 +69,34 @@ const (
 	ConfigRefused = "config.refused"
 )
 
+// Events of the daemon.
+const (
+	// DaemonStarted: the daemon runs; its next cycle begins at once.
+	DaemonStarted = "daemon.started"
+	// DaemonStopping: a signal came; what has been sent is waited for.
+	DaemonStopping = "daemon.stopping"
+	// DaemonStopped is its last line; the field error says why it could not go on.
+	DaemonStopped = "daemon.stopped"
+	// DaemonAbandoned: the drain was over before the cycle was.
+	DaemonAbandoned = "daemon.abandoned"
+	// ConfigReloaded: SIGHUP was answered, the new configuration holds.
+	ConfigReloaded = "config.reloaded"
+	// CyclePanicked: a defect of this program ended the cycle; the next one runs.
+	CyclePanicked = "cycle.panicked"
+	// NotifyFailed: systemd could not be told how the daemon fares.
+	NotifyFailed = "notify.failed"
+	// MetricsFailed: the listener for metrics and health ended.
+	MetricsFailed = "metrics.failed"
+)
+
+// What operators answer. The journal carries these with their notes.
+const (
+	// ParkedRetried: a mark was lifted, and the next cycle goes on.
+	ParkedRetried = "parked.retried"
+	// ParkedResolved: an operator has said what became of it.
+	ParkedResolved = "parked.resolved"
+)
+
 // Events that only the journal carries, or that tell of a record without a request.
 const (
 	// CreateIntent and CaptureIntent are durable before their request leaves.

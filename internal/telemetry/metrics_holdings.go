@@ -1,0 +1,97 @@
+package telemetry
+
+import (
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/preauth-sync/preauth-sync/preauth"
+	"github.com/preauth-sync/preauth-sync/sync/plan"
+)
+
+// Holding is what the ledger holds for one property.
+type Holding struct {
+	Property string
+	plan.Tally
+}
+
+// Holdings says where a scrape asks for what the ledger holds, one Holding a
+// property; nil is nowhere. Every phase and every reason is shown for each of
+// them, 0 when there is none. The function is called from several goroutines.
+func (m *Metrics) Holdings(read func() ([]Holding, error)) { m.holdings.read.Store(&read) }
+
+// holdings collects from the ledger at each scrape: there is no second count that
+// could differ.
+type holdings struct {
+	clock func() time.Time
+	read  atomic.Pointer[func() ([]Holding, error)]
+
+	phases, parked, amounts, oldest *prometheus.Desc
+}
+
+func newHoldings(clock func() time.Time) *holdings {
+	desc := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc(prometheus.BuildFQName(namespace, "", name), help, append([]string{"property"}, labels...), nil)
+	}
+	return &holdings{
+		clock:   clock,
+		phases:  desc("preauthorizations", "Preauthorizations in the ledger by phase.", "phase"),
+		parked:  desc("parked", "Parked preauthorizations by reason.", "reason"),
+		amounts: desc("parked_amount", "What the parked preauthorizations are about, added up. A float: for alerts, not for books.", "currency"),
+		oldest:  desc("oldest_parked_seconds", "For how long the oldest parked preauthorization has been parked; 0 when there is none."),
+	}
+}
+
+// Describe names the four gauges.
+func (h *holdings) Describe(to chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{h.phases, h.parked, h.amounts, h.oldest} {
+		to <- d
+	}
+}
+
+// Collect reads the ledger.
+func (h *holdings) Collect(to chan<- prometheus.Metric) {
+	read := h.read.Load()
+	if read == nil || *read == nil {
+		return
+	}
+	all, err := (*read)()
+	if err != nil {
+		to <- prometheus.NewInvalidMetric(h.phases, fmt.Errorf("what the ledger holds could not be read: %w", err))
+		return
+	}
+	now := h.clock()
+	for _, holding := range all {
+		h.collect(to, holding, now)
+	}
+}
+
+func (h *holdings) collect(to chan<- prometheus.Metric, holding Holding, now time.Time) {
+	send := func(desc *prometheus.Desc, value float64, label ...string) {
+		metric, err := prometheus.NewConstMetric(desc, prometheus.GaugeValue, value, append([]string{holding.Property}, label...)...)
+		if err != nil {
+			metric = prometheus.NewInvalidMetric(desc, err)
+		}
+		to <- metric
+	}
+	for _, phase := range plan.Phases() {
+		send(h.phases, float64(holding.Phases[phase]), phase.String())
+	}
+	for _, reason := range plan.Reasons() {
+		send(h.parked, float64(holding.Parked[reason]), string(reason))
+	}
+	for currency, amount := range holding.ParkedAmounts {
+		// What is no currency comes from outside, without a bound; there is no sum of it either.
+		if _, known := preauth.MinorUnits(currency); known {
+			// Here money leaves the program as a float, because Prometheus knows nothing else.
+			send(h.amounts, amount.InexactFloat64(), currency)
+		}
+	}
+	var age time.Duration
+	if !holding.OldestParked.IsZero() {
+		age = max(0, now.Sub(holding.OldestParked))
+	}
+	send(h.oldest, age.Seconds())
+}
