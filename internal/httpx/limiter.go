@@ -19,8 +19,9 @@ import (
 // that: it lets almost twice its burst into a window that straddles a refill.
 type Limiter struct {
 	// slots holds, for each free slot, the time from which it may be used.
-	slots  chan time.Time
-	window time.Duration
+	slots chan time.Time
+	// per is the window as configured, window the same with its margin.
+	per, window time.Duration
 }
 
 // The margin widens the window by a hundredth, within these bounds, because
@@ -38,12 +39,34 @@ func NewLimiter(requests int, per time.Duration) *Limiter {
 	if requests <= 0 || per <= 0 {
 		return nil
 	}
-	margin := min(max(per/marginPart, leastMargin), mostMargin, per)
-	l := &Limiter{slots: make(chan time.Time, requests), window: per + margin}
+	return newLimiter(requests, per, time.Time{})
+}
+
+func newLimiter(requests int, per time.Duration, from time.Time) *Limiter {
+	l := &Limiter{slots: make(chan time.Time, requests), per: per, window: per + marginOf(per)}
 	for range requests {
-		l.slots <- time.Time{}
+		l.slots <- from
 	}
 	return l
+}
+
+func marginOf(per time.Duration) time.Duration {
+	return min(max(per/marginPart, leastMargin), mostMargin, per)
+}
+
+// Next is the limiter to use from now on for what l has limited so far. Where
+// the limit is the same it is l, which knows what has been sent. Another one
+// knows nothing of that, so it begins by waiting for one window of its own: whatever was
+// sent before is out of it then.
+func (l *Limiter) Next(requests int, per time.Duration) *Limiter {
+	switch {
+	case requests <= 0 || per <= 0:
+		return nil
+	case l != nil && cap(l.slots) == requests && l.per == per:
+		return l
+	default:
+		return newLimiter(requests, per, time.Now().Add(per+marginOf(per)))
+	}
 }
 
 // Start waits until one more request may be sent, or until ctx ends, which is

@@ -139,6 +139,7 @@ func (a *account) adopted(rec plan.Record) {
 		return
 	}
 	a.count(func(c *plan.Counts) { c.Adopted++ })
+	a.e.opts.Acted(a.name, plan.Create, "adopted")
 	a.log.Warn("v4 already holds it without an intent here: adopted, not created again",
 		append(recordFields(rec), telemetry.Event(telemetry.CreateAdopted))...)
 }

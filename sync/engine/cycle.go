@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/preauth-sync/preauth-sync/internal/telemetry"
 	"github.com/preauth-sync/preauth-sync/preauth"
@@ -19,6 +20,15 @@ type Result struct {
 	Properties []PropertyResult
 	// InDoubt counts the intents whose outcome was still not known at the end.
 	InDoubt int
+	// Sinks are in the order of the options.
+	Sinks []SinkResult
+}
+
+// SinkResult says how a sink was in one cycle.
+type SinkResult struct {
+	Name string
+	// Err is why nothing more was sent to it, nil when it was usable or not needed.
+	Err error
 }
 
 // PropertyResult is the account of one property's cycle.
@@ -41,65 +51,94 @@ type cycle struct {
 	strays *account
 	// preview collects actions instead of sending them.
 	preview bool
+
+	mu sync.Mutex
+	// panicked is the panic that ended it.
+	panicked error
 }
 
 // Cycle runs one cycle of every property. With wait it returns when no intent
 // is in flight, or after time-out + three times settle without a definite
 // answer. Cancelling ctx ends polling and planning; what has been sent is
-// waited for, at most its time-out. The error is ErrLedger, a *BindingError or
-// ctx's; what went wrong for one property is in its result.
+// waited for, at most its time-out. The error is ErrLedger, ErrPanicked, a
+// *BindingError or ctx's; what went wrong for one property is in its result.
 func (e *Engine) Cycle(ctx context.Context, wait bool) (Result, error) {
+	c := &cycle{}
+	var result Result
+	err := e.run(ctx, c, func(ctx context.Context) (err error) {
+		e.openSinks(ctx, c)
+		e.verify(ctx, c)
+		e.mirror(ctx, c)
+		if wait {
+			e.awaitVerdicts(ctx, c)
+		}
+		result, err = e.finish(ctx, c)
+		return err
+	})
+	return result, err
+}
+
+// run frames a cycle: no other runs meanwhile, and a panic ends nothing but it.
+func (e *Engine) run(ctx context.Context, c *cycle, do func(ctx context.Context) error) (err error) {
 	e.turn.Lock()
 	defer e.turn.Unlock()
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	c, err := e.begin(ctx, stop)
-	if err != nil {
-		return Result{}, err
+	e.contain(c, func() {
+		if err = e.begin(ctx, stop, c); err == nil {
+			err = do(ctx)
+		}
+	})
+	if broken := c.broken(); broken != nil && e.failed() == nil {
+		return broken
 	}
-	e.openSinks(ctx, c)
-	e.verify(ctx, c)
-	e.mirror(ctx, c)
-	if wait {
-		e.awaitVerdicts(ctx, c)
-	}
-	return e.finish(ctx, c)
+	return err
 }
 
-func (e *Engine) begin(ctx context.Context, stop context.CancelCauseFunc) (*cycle, error) {
+func (e *Engine) begin(ctx context.Context, stop context.CancelCauseFunc, c *cycle) error {
 	e.mu.Lock()
 	e.stop, e.generation = stop, 0
 	fatal := e.fatal
 	e.mu.Unlock()
 	if fatal != nil {
-		return nil, fatal
+		return fatal
 	}
-	c := &cycle{id: e.opts.NewCycleID()}
+	c.id = e.opts.NewCycleID()
 	c.strays = newAccount(e, c.id, "", "")
 	for _, s := range e.sinks {
 		s.beginCycle()
 	}
 	for _, p := range e.properties {
-		c.runs = append(c.runs, e.beginProperty(ctx, c, p))
+		run := &propertyRun{e: e, c: c, p: p, account: newAccount(e, c.id, p.opts.Name, p.opts.Currency)}
+		run.account.begin()
+		c.runs = append(c.runs, run)
 	}
+	e.identifyAll(ctx, c)
 	for _, run := range c.runs {
 		if run.ready {
 			run.start(ctx)
 		}
 	}
-	return c, e.failed()
+	return e.failed()
 }
 
-// beginProperty learns whose token it is.
-func (e *Engine) beginProperty(ctx context.Context, c *cycle, p *property) *propertyRun {
-	run := &propertyRun{e: e, c: c, p: p, account: newAccount(e, c.id, p.opts.Name, p.opts.Currency)}
-	run.account.begin()
-	if err := run.identify(ctx); err != nil {
-		run.account.fail(err)
-		return run
+// identifyAll learns whose tokens the properties have.
+func (e *Engine) identifyAll(ctx context.Context, c *cycle) {
+	var asking errgroup.Group
+	asking.SetLimit(max(1, e.opts.Pollers))
+	for _, run := range c.runs {
+		asking.Go(func() error {
+			e.contain(c, func() {
+				if err := run.identify(ctx); err != nil {
+					run.account.fail(err)
+					return
+				}
+				run.ready = true
+			})
+			return nil
+		})
 	}
-	run.ready = true
-	return run
+	_ = asking.Wait() // failures are counted where they happen
 }
 
 // start stores that a property's cycle has begun, so that "read in an earlier
@@ -214,9 +253,11 @@ func (e *Engine) mirror(ctx context.Context, c *cycle) {
 		s.queue = make(chan *item)
 		for range s.opts.Concurrency {
 			senders.Go(func() {
-				for it := range s.queue {
-					s.handle(ctx, c, it)
-				}
+				e.contain(c, func() {
+					for it := range s.queue {
+						s.handle(ctx, c, it)
+					}
+				})
 			})
 		}
 	}
@@ -228,7 +269,7 @@ func (e *Engine) mirror(ctx context.Context, c *cycle) {
 		pollers.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			run.mirror(ctx)
+			e.contain(c, func() { run.mirror(ctx) })
 		})
 	}
 	pollers.Wait()
@@ -242,17 +283,23 @@ func (e *Engine) mirror(ctx context.Context, c *cycle) {
 func (e *Engine) awaitVerdicts(ctx context.Context, c *cycle) {
 	var group sync.WaitGroup
 	for _, s := range e.sinks {
-		group.Go(func() { s.await(ctx, c) })
+		group.Go(func() { e.contain(c, func() { s.await(ctx, c) }) })
 	}
 	group.Wait()
 }
 
 func (e *Engine) finish(ctx context.Context, c *cycle) (Result, error) {
 	result := Result{CycleID: c.id}
-	for _, s := range e.sinks {
+	for _, opts := range e.opts.Sinks {
+		s := e.sinks[opts.Name]
 		result.InDoubt += s.doubtCount()
+		result.Sinks = append(result.Sinks, SinkResult{Name: opts.Name, Err: s.outOfUse()})
 	}
+	broken := c.broken()
 	for _, run := range c.runs {
+		if broken != nil {
+			run.account.failQuietly(broken)
+		}
 		report := run.account.finish(ctx.Err() != nil)
 		if run.ready {
 			run.close(ctx, report)

@@ -64,6 +64,10 @@ type PropertyOptions struct {
 	// nothing is created in that cycle; what Customers gave is polled all the same.
 	Customers func(ctx context.Context) (Customers, error)
 	Methods   func(ctx context.Context) (Methods, error)
+	// Discover hands over, page by page, the customers that the PMS has touched of
+	// late; nil means that nobody is looked for. An error does not take back what was
+	// handed over, nor what earlier cycles found: it never shortens the list.
+	Discover func(ctx context.Context, page func([]preauth.ID) error) error
 }
 
 // Options are everything an engine is made of.
@@ -86,6 +90,22 @@ type Options struct {
 	Random func() float64
 	// NewCycleID names a cycle in logs and in the journal.
 	NewCycleID func() string
+	// Progress, unless nil, is called wherever a cycle gets on: a reply is read, a
+	// commit durable, a step of a wait over.
+	Progress func()
+	// Acted, unless nil, hears what a write came to: applied, unknown, rejected,
+	// not_sent, absent or adopted. The property is empty for one that is no longer configured.
+	Acted func(property string, action plan.ActionKind, outcome string)
+}
+
+func (o Options) withDefaults() Options {
+	if o.Progress == nil {
+		o.Progress = func() {}
+	}
+	if o.Acted == nil {
+		o.Acted = func(string, plan.ActionKind, string) {}
+	}
+	return o
 }
 
 // Engine runs cycles over one ledger. Its cycles do not overlap: Cycle and
@@ -119,8 +139,11 @@ type Engine struct {
 	stop    context.CancelCauseFunc
 	// generation is this cycle's, 0 before its first write.
 	generation uint64
-	// doubtsLoaded is set once what an earlier process left in flight is known.
+	// doubtsLoaded is set once all that is in flight is known: what an earlier process
+	// left, or a cycle that a panic ended.
 	doubtsLoaded bool
+	// doubtsFrom is when the last of what loading finds can have been sent.
+	doubtsFrom time.Time
 }
 
 // property is a property and what this process has learnt of it.
@@ -134,22 +157,46 @@ type property struct {
 // New builds an engine. Nothing is read or sent before the first cycle.
 func New(opts Options) (*Engine, error) {
 	file := opts.Ledger.File()
+	now := time.Now()
 	e := &Engine{
-		opts: opts, log: opts.Log, ledger: opts.Ledger, started: time.Now(),
-		inherited: file.Generation, older: file.Older, sinks: map[string]*sinkRuntime{},
+		ledger: opts.Ledger, started: now, doubtsFrom: now, inherited: file.Generation, older: file.Older,
 		aging: make(chan struct{}, 1),
 	}
-	for _, s := range opts.Sinks {
-		e.sinks[s.Name] = newSinkRuntime(e, s)
-	}
-	for _, p := range opts.Properties {
-		sink, ok := e.sinks[p.Sink]
-		if !ok {
-			return nil, fmt.Errorf("property %s writes to the sink %q, which is not among the sinks", p.Name, p.Sink)
-		}
-		e.properties = append(e.properties, &property{opts: p, sink: sink})
+	if err := e.Reconfigure(opts); err != nil {
+		return nil, err
 	}
 	return e, nil
+}
+
+// Reconfigure gives the engine other options from the next cycle on; a cycle
+// under way is waited for. The ledger stays. What is known of a sink stays too,
+// above all what is in doubt there: the ledger's binding makes sure that a name
+// goes on meaning the same sink. Properties are asked anew whose tokens they have.
+func (e *Engine) Reconfigure(opts Options) error {
+	e.turn.Lock()
+	defer e.turn.Unlock()
+	opts = opts.withDefaults()
+	sinks := make(map[string]*sinkRuntime, len(opts.Sinks))
+	properties := make([]*property, 0, len(opts.Properties))
+	for _, s := range opts.Sinks {
+		sinks[s.Name] = e.sinks[s.Name]
+		if sinks[s.Name] == nil {
+			sinks[s.Name] = newSinkRuntime(e, s)
+		}
+	}
+	for _, p := range opts.Properties {
+		sink, ok := sinks[p.Sink]
+		if !ok {
+			return fmt.Errorf("property %s writes to the sink %q, which is not among the sinks", p.Name, p.Sink)
+		}
+		properties = append(properties, &property{opts: p, sink: sink})
+	}
+	for _, s := range opts.Sinks {
+		sinks[s.Name].opts = s
+	}
+	e.opts, e.log, e.sinks, e.properties = opts, opts.Log, sinks, properties
+	e.reloadDoubts()
+	return nil
 }
 
 // ErrLedger is wrapped by the error of a cycle that ended because the ledger
@@ -184,6 +231,10 @@ func (e *Engine) fail(err error) error {
 	return e.fatal
 }
 
+// Failed gives the error after which no cycle does anything any more: the process
+// should end. It is nil while there is none.
+func (e *Engine) Failed() error { return e.failed() }
+
 // failed gives the error that ended everything, if one did.
 func (e *Engine) failed() error {
 	e.mu.Lock()
@@ -199,6 +250,7 @@ func (e *Engine) commit(ctx context.Context, batch plan.Batch) error {
 	}
 	// A batch is stored whole even when the cycle is being stopped.
 	err := e.ledger.Commit(context.WithoutCancel(ctx), batch)
+	e.opts.Progress()
 	if err == nil || errors.Is(err, plan.ErrConflict) || errors.Is(err, plan.ErrIdentityTaken) {
 		return err
 	}

@@ -43,8 +43,12 @@ func (s *sinkRuntime) anyOurs(ctx context.Context, c *cycle) (bool, error) {
 		if err != nil {
 			return false, err
 		}
+		found, err := run.discover(ctx)
+		if err != nil {
+			return false, err
+		}
 		ours := false
-		for chunk := range slices.Chunk(customers.IDs, chunkSize) {
+		for chunk := range slices.Chunk(append(found, customers.IDs...), chunkSize) {
 			if _, err := run.p.opts.Source.Poll(ctx, chunk, func(reply Reply) error {
 				asked := make([]string, 0, len(reply.Preauthorizations))
 				for _, p := range reply.Preauthorizations {

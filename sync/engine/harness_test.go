@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -61,6 +62,8 @@ type bench struct {
 	seen []request
 	// spy is called with each request as it arrives, before it has any effect.
 	spy func(simulator.Request)
+	// step is called wherever a cycle gets on, in its goroutine.
+	step atomic.Pointer[func()]
 }
 
 // request is a request with its body.
@@ -177,6 +180,11 @@ func (b *bench) tryStart(change ...func(*config.Config)) error {
 			cycles++
 			return fmt.Sprintf("cycle-%d-%d", b.files, cycles)
 		},
+		Hooks: app.Hooks{Progress: func() {
+			if step := b.step.Load(); step != nil {
+				(*step)()
+			}
+		}},
 	})
 	b.files++
 	if err == nil {
@@ -396,6 +404,9 @@ func (b *bench) list(without ...string) {
 	b.t.Helper()
 	b.unlisted = append(b.unlisted, without...)
 	for _, p := range b.cfg.Properties {
+		if p.Customers.File == "" {
+			continue
+		}
 		ids, err := b.world.Customers(p.Name)
 		b.must(err)
 		ids = slices.DeleteFunc(ids, func(id string) bool { return slices.Contains(b.unlisted, id) })

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -152,6 +153,8 @@ func (run *propertyRun) rebase(ctx context.Context, rec plan.Record, in *plan.In
 var errMovedOn = errors.New("its record is no longer in flight with this intent")
 
 func (run *propertyRun) tellOutcome(rec plan.Record, event string, line plan.Entry, out preauth.Outcome) {
+	_, became, _ := strings.Cut(event, ".")
+	run.e.opts.Acted(run.account.name, line.Action, became)
 	shown := rec
 	shown.Intent = &plan.Intent{Action: line.Action, Attempt: line.Attempt, Amount: line.Amount}
 	fields := append(recordFields(shown), telemetry.Event(event), telemetry.TrackingID(out.TrackingID))

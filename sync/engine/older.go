@@ -50,7 +50,7 @@ func (e *Engine) becomeOlder(ctx context.Context, c *cycle, why string) error {
 		if !s.ready() || !e.isOlder() || c.preview {
 			continue
 		}
-		if err := sleep(ctx, time.Until(e.started.Add(s.opts.Timeout+s.opts.Settle))); err != nil {
+		if err := e.sleep(ctx, time.Until(e.started.Add(s.opts.Timeout+s.opts.Settle))); err != nil {
 			return err
 		}
 		if _, err := s.walk(ctx, c); err != nil {
@@ -212,7 +212,7 @@ func (s *sinkRuntime) match(ctx context.Context, c *cycle) error {
 
 // matchProperty compares one property's preauthorizations with the tokens.
 func (s *sinkRuntime) matchProperty(ctx context.Context, c *cycle, run *propertyRun, tokens map[string]plan.Token) error {
-	if !run.ready || run.chunks == nil {
+	if !run.ready || !run.isListed {
 		return fmt.Errorf("%w; property %s was not", errNotPolled, run.p.opts.Name)
 	}
 	for _, chunk := range run.chunks {

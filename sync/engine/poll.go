@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -38,6 +37,9 @@ type propertyRun struct {
 	// chunks are the customers to poll: the listed and those with unfinished records.
 	chunks [][]preauth.ID
 	listed map[preauth.ID]bool
+	// isListed is set once the customers to poll are known, wholeList when nothing
+	// was missing from their list.
+	isListed, wholeList bool
 	// unfinished are the records that every complete reply for their customer
 	// must show, by customer.
 	unfinished map[preauth.ID][]preauth.ID
@@ -50,6 +52,8 @@ type propertyRun struct {
 	strays map[preauth.ID]bool
 	// parks are collected for a preview only.
 	parks []PlannedPark
+	// failedPolls counts the polls that failed in a row.
+	failedPolls int
 }
 
 // item is a preauthorization for which something is to be sent.
@@ -82,66 +86,16 @@ func (run *propertyRun) mirror(ctx context.Context) {
 	var pollers errgroup.Group
 	pollers.SetLimit(max(1, run.e.opts.Pollers))
 	for _, chunk := range run.chunks {
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || run.sourceIsOut() {
 			break
 		}
 		pollers.Go(func() error {
-			run.poll(ctx, chunk)
+			run.e.contain(run.c, func() { run.poll(ctx, chunk) })
 			return nil
 		})
 	}
 	_ = pollers.Wait() // failures are counted where they happen
 	run.feed(ctx)
-}
-
-// list unites the listed customers with those that have unfinished records,
-// and divides them into chunks.
-func (run *propertyRun) list(ctx context.Context) error {
-	methods, err := run.p.opts.Methods(ctx)
-	if err != nil {
-		run.stopCreates = true
-		run.account.fail(err)
-		methods = noMethods{}
-	}
-	customers, err := run.p.opts.Customers(ctx)
-	if err != nil {
-		run.stopCreates = true
-		run.account.fail(err)
-	}
-	for _, invalid := range customers.Invalid {
-		run.refuse(invalid.Spelled, invalid.Where+": it is not a UUID, and was not asked for")
-	}
-	run.methods = methods
-	run.listed = make(map[preauth.ID]bool, len(customers.IDs))
-	for _, id := range customers.IDs {
-		run.listed[id] = true
-	}
-	run.unfinished, run.strays = map[preauth.ID][]preauth.ID{}, map[preauth.ID]bool{}
-	ids := slices.Clone(customers.IDs)
-	err = run.e.ledger.Unfinished(ctx, run.p.enterprise, func(rec plan.Record) error {
-		if rec.CustomerID == "" {
-			return nil
-		}
-		if _, known := run.unfinished[rec.CustomerID]; !known && !run.listed[rec.CustomerID] {
-			ids = append(ids, rec.CustomerID)
-		}
-		run.unfinished[rec.CustomerID] = append(run.unfinished[rec.CustomerID], rec.ID)
-		return nil
-	})
-	if err != nil {
-		return run.e.fail(err)
-	}
-	slices.Sort(ids)
-	run.chunks = slices.Collect(slices.Chunk(ids, chunkSize))
-	return nil
-}
-
-// noMethods stands in for a file that cannot be used; creates are stopped then.
-type noMethods struct{}
-
-// Find gives no method.
-func (noMethods) Find(preauth.Preauthorization) plan.Method {
-	return plan.Method{Missing: "the payment methods file cannot be used"}
 }
 
 // refuse names a customer that could not be read; the others go on.
@@ -151,17 +105,48 @@ func (run *propertyRun) refuse(id, reason string) {
 		telemetry.CustomerID(id), telemetry.Reason(reason))
 }
 
+// sourceOutAfter is how many polls in a row may fail: then the PMS is out of
+// order, and what is left of the property is not polled in this cycle.
+const sourceOutAfter = 3
+
+var errSourceOut = fmt.Errorf("%d polls in a row failed: the rest of the property is not polled in this cycle", sourceOutAfter)
+
 // poll reads one chunk; every complete reply is planned and committed by itself.
 func (run *propertyRun) poll(ctx context.Context, chunk []preauth.ID) {
 	refused, err := run.p.opts.Source.Poll(ctx, chunk, func(reply Reply) error {
+		run.e.opts.Progress()
 		return run.take(ctx, reply, time.Now())
 	})
 	for _, r := range refused {
 		run.refuse(string(r.CustomerID), r.Reason)
 	}
-	if err != nil && ctx.Err() == nil {
+	if ctx.Err() != nil {
+		return
+	}
+	if err != nil {
 		run.account.fail(err)
 	}
+	if run.countPoll(err) {
+		run.account.fail(errSourceOut)
+	}
+}
+
+// countPoll notes how a poll ended, and tells whether it is the one too many.
+func (run *propertyRun) countPoll(err error) bool {
+	run.mu.Lock()
+	defer run.mu.Unlock()
+	if err == nil && run.failedPolls < sourceOutAfter {
+		run.failedPolls = 0
+		return false
+	}
+	run.failedPolls++
+	return run.failedPolls == sourceOutAfter && len(run.chunks) > sourceOutAfter
+}
+
+func (run *propertyRun) sourceIsOut() bool {
+	run.mu.Lock()
+	defer run.mu.Unlock()
+	return run.failedPolls >= sourceOutAfter
 }
 
 // take plans a reply, commits what it changes, and queues what it calls for.
@@ -272,22 +257,4 @@ func (run *propertyRun) refresh(ctx context.Context, items []*item) {
 	if err != nil && ctx.Err() == nil {
 		run.account.fail(err)
 	}
-}
-
-// firstRunIsOver tells whether every listed customer has been read once.
-func (run *propertyRun) firstRunIsOver(ctx context.Context) (bool, error) {
-	if run.doc.FirstRunDone || len(run.listed) == 0 || run.stopCreates {
-		return run.doc.FirstRunDone, nil
-	}
-	listed := slices.Collect(maps.Keys(run.listed))
-	for chunk := range slices.Chunk(listed, chunkSize) {
-		read, err := run.e.ledger.ReadCycles(ctx, run.p.enterprise, chunk)
-		if err != nil {
-			return false, err
-		}
-		if len(read) < len(chunk) {
-			return false, nil
-		}
-	}
-	return true, nil
 }

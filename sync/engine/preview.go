@@ -50,25 +50,20 @@ type PlannedPark struct {
 // question, polls and decisions, and no request that writes. The ledger should
 // be one that forgets, such as an overlay: what a cycle would store is stored.
 func (e *Engine) Preview(ctx context.Context) (Preview, error) {
-	e.turn.Lock()
-	defer e.turn.Unlock()
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	c, err := e.begin(ctx, stop)
-	if err != nil {
-		return Preview{}, err
-	}
-	c.preview = true
-	e.openSinks(ctx, c)
-	e.mirror(ctx, c)
+	c := &cycle{preview: true}
 	var out Preview
-	for _, run := range c.runs {
-		out.Properties = append(out.Properties, run.preview())
-	}
-	result, err := e.finish(ctx, c)
-	for i := range out.Properties {
-		out.Properties[i].Err = result.Properties[i].Err
-	}
+	err := e.run(ctx, c, func(ctx context.Context) error {
+		e.openSinks(ctx, c)
+		e.mirror(ctx, c)
+		for _, run := range c.runs {
+			out.Properties = append(out.Properties, run.preview())
+		}
+		result, err := e.finish(ctx, c)
+		for i := range out.Properties {
+			out.Properties[i].Err = result.Properties[i].Err
+		}
+		return err
+	})
 	return out, err
 }
 

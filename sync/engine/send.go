@@ -100,7 +100,7 @@ func (s *sinkRuntime) prepare(ctx context.Context, c *cycle, resends int) (done 
 	s.mu.Lock()
 	wait := time.Until(s.holdOff)
 	s.mu.Unlock()
-	if err := sleep(ctx, wait); err != nil {
+	if err := s.e.sleep(ctx, wait); err != nil {
 		return nil, err
 	}
 	if resends > 0 {
@@ -187,17 +187,21 @@ func (s *sinkRuntime) backoff(resends int) time.Duration {
 	return full - time.Duration(s.e.opts.Random()*float64(full/2))
 }
 
+// sleepStep is how often a wait says that it gets on.
+const sleepStep = 10 * time.Second
+
 // sleep waits on the monotonic clock.
-func sleep(ctx context.Context, wait time.Duration) error {
-	if wait <= 0 {
-		return ctx.Err()
+func (e *Engine) sleep(ctx context.Context, wait time.Duration) error {
+	end := time.Now().Add(wait)
+	for wait > 0 && ctx.Err() == nil {
+		timer := time.NewTimer(min(wait, sleepStep))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+		}
+		e.opts.Progress()
+		wait = time.Until(end)
 	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return ctx.Err()
 }

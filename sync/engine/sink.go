@@ -16,8 +16,6 @@ type sinkRuntime struct {
 	e     *Engine
 	opts  SinkOptions
 	queue chan *item
-	// createGate lets creates through one at a time while the proof is open.
-	createGate chan struct{}
 	// opening and matching let one goroutine ask what the sink holds.
 	opening, matching chan struct{}
 
@@ -33,13 +31,15 @@ type sinkRuntime struct {
 	// that no poll has shown yet.
 	unmatched bool
 
-	// These begin anew each cycle.
-	unusable error
-	failures int
-	tripped  bool
-	canary   chan struct{}
-	holdOff  time.Time
-	matched  bool
+	// These begin anew each cycle. createGate lets creates through one at a time
+	// while the proof is open.
+	createGate chan struct{}
+	unusable   error
+	failures   int
+	tripped    bool
+	canary     chan struct{}
+	holdOff    time.Time
+	matched    bool
 	// found are records whose create was found by its token in this cycle and that
 	// the PMS had already charged: their capture is due.
 	found []plan.Record
@@ -47,14 +47,14 @@ type sinkRuntime struct {
 
 func newSinkRuntime(e *Engine, opts SinkOptions) *sinkRuntime {
 	return &sinkRuntime{
-		e: e, opts: opts, createGate: make(chan struct{}, 1), doubts: map[preauth.ID]*doubt{},
-		opening: make(chan struct{}, 1), matching: make(chan struct{}, 1),
+		e: e, opts: opts, doubts: map[preauth.ID]*doubt{}, opening: make(chan struct{}, 1), matching: make(chan struct{}, 1),
 	}
 }
 
 func (s *sinkRuntime) beginCycle() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.createGate = make(chan struct{}, 1)
 	s.unusable, s.failures, s.tripped, s.canary, s.matched, s.found = nil, 0, false, nil, false, nil
 }
 
@@ -75,6 +75,16 @@ func (s *sinkRuntime) giveUp(c *cycle, err error) {
 func (s *sinkRuntime) unusableBecause() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.unusable
+}
+
+// outOfUse says why nothing more is sent in this cycle, or gives nil.
+func (s *sinkRuntime) outOfUse() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.tripped {
+		return errOutage
+	}
 	return s.unusable
 }
 
@@ -191,24 +201,30 @@ var errOutage = fmt.Errorf("nothing more is sent in this cycle after %d writes i
 // judge counts an outcome towards an outage, or ends one.
 func (s *sinkRuntime) judge(ctx context.Context, c *cycle, kind preauth.OutcomeKind) {
 	definite := kind == preauth.OutcomeApplied || kind == preauth.OutcomeRefused
-	s.mu.Lock()
-	outage := s.doc.Outage
-	if definite {
-		s.failures = 0
-	} else {
-		s.failures++
-		if !s.tripped && (s.failures >= outageAfter || outage) {
-			s.tripped = true
-			s.e.log.Error("nothing more is sent to the sink in this cycle", telemetry.Event(telemetry.SinkOutage),
-				telemetry.CycleID(c.id), telemetry.Err(errOutage))
-		}
+	tripped, first, outage := s.tally(definite)
+	if first {
+		s.e.log.Error("nothing more is sent to the sink in this cycle", telemetry.Event(telemetry.SinkOutage),
+			telemetry.CycleID(c.id), telemetry.Err(errOutage))
 	}
-	tripped := s.tripped
-	s.mu.Unlock()
 	switch {
 	case definite && outage:
 		_ = s.update(ctx, func(doc *plan.Sink) { doc.Outage = false }) // update has ended the cycle if it failed
 	case tripped && !outage:
 		_ = s.update(ctx, func(doc *plan.Sink) { doc.Outage = true })
 	}
+}
+
+// tally counts an outcome. It tells whether the sink's cycle is over, whether
+// this outcome ended it, and whether the ledger knows of an outage.
+func (s *sinkRuntime) tally(definite bool) (tripped, first, outage bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if definite {
+		s.failures = 0
+		return s.tripped, false, s.doc.Outage
+	}
+	s.failures++
+	first = !s.tripped && (s.failures >= outageAfter || s.doc.Outage)
+	s.tripped = s.tripped || first
+	return s.tripped, first, s.doc.Outage
 }

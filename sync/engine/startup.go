@@ -67,7 +67,7 @@ func (s *sinkRuntime) question(ctx context.Context, c *cycle) error {
 	}
 	if s.e.isOlder() && !c.preview {
 		// What this file never knew of may still be under way: it is waited for, as for a new file.
-		if err := sleep(ctx, time.Until(s.e.started.Add(s.opts.Timeout+s.opts.Settle))); err != nil {
+		if err := s.e.sleep(ctx, time.Until(s.e.started.Add(s.opts.Timeout+s.opts.Settle))); err != nil {
 			return err
 		}
 		if found, err = s.walk(ctx, c); err != nil {
@@ -111,7 +111,7 @@ func (s *sinkRuntime) listAll(ctx context.Context, c *cycle) error {
 	if found.tokens > 0 && !c.preview {
 		s.e.log.Warn("v4 holds tokens of the form this program gives: waiting for what an earlier instance may have under way",
 			telemetry.Event(telemetry.SinkListed), telemetry.CycleID(c.id), zap.Int("tokens", found.tokens))
-		if err := sleep(ctx, time.Until(s.e.started.Add(s.opts.Timeout+s.opts.Settle))); err != nil {
+		if err := s.e.sleep(ctx, time.Until(s.e.started.Add(s.opts.Timeout+s.opts.Settle))); err != nil {
 			return err
 		}
 		if found, err = s.listOnce(ctx); err != nil {
@@ -284,10 +284,20 @@ func (s *sinkRuntime) adopt(
 	return rec, true, nil
 }
 
-// loadDoubts takes up, once a process, what earlier ones left in flight: it is
-// unknown, never lost.
+// reloadDoubts lets the next cycle look for intents in flight that nothing waits for.
+func (e *Engine) reloadDoubts() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.doubtsLoaded, e.doubtsFrom = false, time.Now()
+}
+
+// loadDoubts takes up what an earlier process, or a cycle that panicked, left in
+// flight: it is unknown, never lost. What is in doubt already stays as it is.
 func (e *Engine) loadDoubts(ctx context.Context) error {
-	if e.doubtsLoaded {
+	e.mu.Lock()
+	loaded, from := e.doubtsLoaded, e.doubtsFrom
+	e.mu.Unlock()
+	if loaded {
 		return nil
 	}
 	for _, s := range e.sinks {
@@ -315,12 +325,14 @@ func (e *Engine) loadDoubts(ctx context.Context) error {
 		if rec.Phase == plan.Creating && rec.Intent.Token != string(rec.ID) {
 			wait = 0 // sent without its Id as the token: it cannot be looked up
 		}
-		s.doubt(rec.ID, e.started.Add(wait))
+		s.doubtIfNew(rec.ID, from.Add(wait))
 		return nil
 	})
 	if err != nil {
 		return e.fail(err)
 	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	e.doubtsLoaded = true
 	return nil
 }

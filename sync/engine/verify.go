@@ -28,14 +28,17 @@ func (s *sinkRuntime) doubt(id preauth.ID, due time.Time) {
 }
 
 // doubtIfNew takes up an intent that nothing waits for, such as one whose
-// outcome met a conflict. Its request may just have left.
-func (s *sinkRuntime) doubtIfNew(id preauth.ID) {
+// outcome met a conflict.
+func (s *sinkRuntime) doubtIfNew(id preauth.ID, due time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.doubts[id] == nil {
-		s.doubts[id] = &doubt{due: time.Now().Add(s.opts.Timeout + s.opts.Settle)}
+		s.doubts[id] = &doubt{due: due}
 	}
 }
+
+// justSent is when an effect must show of a request that may just have left.
+func (s *sinkRuntime) justSent() time.Time { return time.Now().Add(s.opts.Timeout + s.opts.Settle) }
 
 func (s *sinkRuntime) forget(id preauth.ID) {
 	s.mu.Lock()
@@ -146,7 +149,7 @@ func (s *sinkRuntime) captureAgain(ctx context.Context, c *cycle, run *propertyR
 	intent := *rec.Intent
 	intent.Attempt, intent.Resent = intent.Attempt+1, true
 	if _, err = s.capture(ctx, c, run, rec, intent); err != nil {
-		s.doubtIfNew(rec.ID)
+		s.doubtIfNew(rec.ID, s.justSent())
 	}
 	return err
 }
@@ -333,7 +336,7 @@ func (s *sinkRuntime) await(ctx context.Context, c *cycle) {
 		if next.After(limit) {
 			return
 		}
-		if sleep(ctx, time.Until(next)) != nil || s.unusableBecause() != nil {
+		if s.e.sleep(ctx, time.Until(next)) != nil || s.unusableBecause() != nil {
 			return
 		}
 		s.verifyDue(ctx, c)

@@ -88,7 +88,7 @@ func (s *sinkRuntime) step(ctx context.Context, c *cycle, it *item) (bool, error
 	}
 	if len(d.Actions) == 0 {
 		if d.Why == plan.InDoubt {
-			s.doubtIfNew(it.p.ID)
+			s.doubtIfNew(it.p.ID, s.justSent())
 		}
 		return false, it.run.store(ctx, settled, d)
 	}
@@ -104,6 +104,7 @@ func (s *sinkRuntime) step(ctx context.Context, c *cycle, it *item) (bool, error
 	}
 	return s.capture(ctx, c, it.run, settled.Record, plan.Intent{
 		Action: plan.Capture, Attempt: settled.Record.Sends + 1, Amount: settled.Record.Amount, Before: plan.Created,
+		Resent: settled.Record.Sends > 0, // an operator has let one in doubt be sent again
 	})
 }
 
@@ -207,6 +208,7 @@ func (s *sinkRuntime) doubtCreate(ctx context.Context, run *propertyRun, sent se
 func (s *sinkRuntime) capture(
 	ctx context.Context, c *cycle, run *propertyRun, rec plan.Record, intent plan.Intent,
 ) (bool, error) {
+	inDoubt := rec.Phase == plan.Capturing
 	sent, err := s.send(ctx, c, run, rec, intent)
 	if err != nil {
 		return false, err
@@ -230,7 +232,7 @@ func (s *sinkRuntime) capture(
 	case preauth.OutcomeNotSent, preauth.OutcomeThrottled, preauth.OutcomeUnauthorized:
 		event = telemetry.CaptureNotSent
 		run.account.failQuietly(fmt.Errorf("a capture was not sent: %w", out.Err))
-		if intent.Resent {
+		if inDoubt {
 			earlier := *next.Intent // the send before it is still the one in doubt
 			earlier.Attempt--
 			next.Intent = &earlier

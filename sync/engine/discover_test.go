@@ -1,0 +1,151 @@
+package engine_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/preauth-sync/preauth-sync/internal/config"
+	"github.com/preauth-sync/preauth-sync/internal/simulator"
+	"github.com/preauth-sync/preauth-sync/preauth"
+	"github.com/preauth-sync/preauth-sync/state"
+	"github.com/preauth-sync/preauth-sync/sync/plan"
+)
+
+const day = 24 * time.Hour
+
+// discovering finds the customers itself, those touched in the last ten days.
+func discovering(cfg *config.Config) {
+	for i := range cfg.Properties {
+		cfg.Properties[i].Customers = config.Customers{Discover: config.Discover{UpdatedWithin: 10 * day}}
+	}
+}
+
+// known gives whom discovery has found so far.
+func (b *bench) known() []preauth.ID {
+	b.t.Helper()
+	var all []preauth.ID
+	b.look(func(l *state.Ledger) {
+		docs, err := l.Properties(b.t.Context())
+		b.must(err)
+		for _, doc := range docs {
+			b.must(l.Discovered(b.t.Context(), doc.Enterprise, func(d plan.Discovered) error {
+				all = append(all, d.CustomerID)
+				return nil
+			}))
+		}
+	})
+	return all
+}
+
+func (b *bench) customerOf(id string) string { return string(b.record(id).CustomerID) }
+
+func TestWhomThePMSHasTouchedIsFoundAndStaysKnown(t *testing.T) {
+	inBench(t, func(b *bench) {
+		first, second := b.hold("10"), b.hold("20")
+		b.start(discovering)
+		b.cycle()
+		b.expect(first, plan.Created, "")
+		b.expect(second, plan.Created, "")
+		// Long after it has left the window, and captured, so that nothing is unfinished.
+		b.charge(first)
+		b.pass(time.Hour)
+		b.cycle()
+		customer := b.customerOf(first)
+		b.cyclesOver(20*day, 6*time.Hour)
+		again := b.add(simulator.Preauthorization{CustomerID: customer, Amount: dec("30")})
+		b.pass(time.Hour)
+		b.cycle()
+		b.expect(again, plan.Created, "")
+		// 30 days after discovery has last shown them they are forgotten; who has a hold is polled all the same.
+		b.state(simulator.Expired, again)
+		b.cyclesOver(31*day, 12*time.Hour)
+		if known := b.known(); len(known) != 0 {
+			t.Errorf("still known: %v", known)
+		}
+		if polls := b.requests(simulator.OpPoll, ""); len(polls) == 0 || !contains(polls[len(polls)-1], b.customerOf(second)) {
+			t.Error("the customer who has a hold is not polled any more")
+		}
+	})
+}
+
+func TestAFailedPageNeverShortensTheList(t *testing.T) {
+	for _, restart := range []bool{false, true} {
+		t.Run(fmt.Sprintf("restart %t", restart), func(t *testing.T) {
+			inBench(t, func(b *bench) {
+				old := b.hold("10")
+				b.start(discovering)
+				b.cycle()
+				b.expect(old, plan.Created, "")
+				b.charge(old)
+				found := b.hold("20")
+				b.world.Inject(simulator.Fault{
+					API: simulator.APIConnector, Operation: simulator.OpCustomers, Kind: simulator.KindStatus, Status: 500,
+				})
+				if restart {
+					b.restart()
+				}
+				b.pass(time.Minute)
+				if got := only(b.cycle()); got.Err == nil || got.Report.OK {
+					t.Errorf("a cycle that could not look for customers counts as good: %+v", got.Report)
+				}
+				b.expect(old, plan.Captured, "") // who was known is polled, and acted on
+				b.expect(found, plan.None, "")
+				b.clear()
+				b.cycle()
+				b.expect(found, plan.Created, "")
+			})
+		})
+	}
+}
+
+func TestAnIncompleteSearchDoesNotEndTheFirstRun(t *testing.T) {
+	inBench(t, func(b *bench) {
+		early := b.hold("10")
+		history := b.add(simulator.Preauthorization{Amount: dec("20"), State: simulator.Charged})
+		b.settings(func(s *simulator.Settings) { s.CustomersPageCap = 1 })
+		b.configure(discovering)
+		b.world.Inject(simulator.Fault{ // the newest page is read, the other is not
+			API: simulator.APIConnector, Operation: simulator.OpCustomers, Kind: simulator.KindStatus, Status: 500,
+			Match: func(r simulator.Request) bool { return contains(request{r, string(r.Body)}, "Cursor") },
+		})
+		b.start()
+		b.cycle()
+		b.clear()
+		b.pass(time.Minute)
+		b.cycle()
+		b.expect(early, plan.Created, "")
+		b.expect(history, plan.Baseline, "")
+	})
+}
+
+func TestWhoIsFoundAgainIsWrittenOnceADay(t *testing.T) {
+	inBench(t, func(b *bench) {
+		b.hold("10")
+		b.start(discovering)
+		b.cycle()
+		seen := func() (at time.Time) {
+			b.look(func(l *state.Ledger) {
+				docs, err := l.Properties(t.Context())
+				b.must(err)
+				b.must(l.Discovered(t.Context(), docs[0].Enterprise, func(d plan.Discovered) error {
+					at = d.Seen
+					return nil
+				}))
+			})
+			return at
+		}
+		first := seen()
+		b.cyclesOver(23*time.Hour, time.Hour)
+		if got := seen(); !got.Equal(first) {
+			t.Errorf("written again after %s", got.Sub(first))
+		}
+		b.cyclesOver(2*time.Hour, time.Hour)
+		if got := seen(); !got.After(first) {
+			t.Error("not written again after a day: it would be forgotten while it is still found")
+		}
+	})
+}
+
+func contains(r request, text string) bool { return text != "" && strings.Contains(r.body, text) }
