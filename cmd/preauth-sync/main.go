@@ -21,6 +21,14 @@ func main() {
 	}()
 	code := cli.Main(ctx, cli.Process{
 		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, LookupEnv: os.LookupEnv,
+		Hangups: hangups,
 	})
 	os.Exit(code) //nolint:forbidigo // main is where exit codes leave
+}
+
+// hangups gives SIGHUP to the daemon. Several that come while it is busy are one.
+func hangups() (signals <-chan os.Signal, stop func()) {
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, syscall.SIGHUP)
+	return c, func() { signal.Stop(c) }
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -39,6 +40,18 @@ type Outside struct {
 	Transport httpx.TransportConfig
 	// NewID names cycles.
 	NewID func() string
+	// Hooks hear what goes on, for metrics and the watchdog. Each may be nil.
+	Hooks Hooks
+}
+
+// Hooks hear what goes on in a program.
+type Hooks struct {
+	// Request hears of every HTTP exchange with either API.
+	Request func(httpx.Event)
+	// Progress is called wherever a cycle gets on.
+	Progress func()
+	// Acted hears what a write came to.
+	Acted func(property string, action plan.ActionKind, outcome string)
 }
 
 func (o Outside) withDefaults() Outside {
@@ -54,6 +67,9 @@ func (o Outside) withDefaults() Outside {
 	if o.NewID == nil {
 		o.NewID = func() string { return uuid.Must(uuid.NewV7()).String() }
 	}
+	if o.Hooks.Request == nil {
+		o.Hooks.Request = func(httpx.Event) {}
+	}
 	return o
 }
 
@@ -66,7 +82,12 @@ type App struct {
 	Sources []*connector.Client
 	Sink    *v4.Client
 
-	closers []func() error
+	outside Outside
+	ledger  engine.Ledger
+	limits  limits
+	// closers release the clients, closeLedger the ledger.
+	closers     []func()
+	closeLedger func() error
 }
 
 // Logger builds the configured logger, which no secret gets through.
@@ -79,45 +100,46 @@ func Logger(cfg *config.Config, outside Outside) (*zap.Logger, error) {
 
 // Clients builds everything but the ledger and the engine: what check needs.
 func Clients(cfg *config.Config, outside Outside) (*App, error) {
+	return connect(cfg, outside, limits{})
+}
+
+// connect builds the clients, under the limits that earlier ones have used up in part.
+func connect(cfg *config.Config, outside Outside, limits limits) (*App, error) {
 	outside = outside.withDefaults()
 	log, err := Logger(cfg, outside)
 	if err != nil {
 		return nil, err
 	}
-	a := &App{Config: cfg, Log: log}
+	a := &App{Config: cfg, Log: log, outside: outside, limits: limits}
+	if err := errors.Join(a.buildSources(), a.buildSink()); err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
 	// net/http reports stray bytes on idle connections through the standard logger.
-	restore := zap.RedirectStdLog(log.With(telemetry.Event(telemetry.RuntimeMessage)))
-	a.closers = append(a.closers, func() error { restore(); return nil })
-	if err := a.buildSources(outside); err != nil {
-		return nil, errors.Join(err, a.Close())
-	}
-	if err := a.buildSink(outside); err != nil {
-		return nil, errors.Join(err, a.Close())
-	}
+	a.closers = append(a.closers, zap.RedirectStdLog(log.With(telemetry.Event(telemetry.RuntimeMessage))))
 	return a, nil
 }
 
-func (a *App) buildSources(outside Outside) error {
+func (a *App) buildSources() error {
 	cfg := a.Config.Connector
-	transport := httpx.NewTransport(outside.Transport)
+	transport := httpx.NewTransport(a.outside.Transport)
+	a.closers = append(a.closers, transport.CloseIdleConnections)
 	slots := make(chan struct{}, cfg.Concurrency)
 	for _, p := range a.Config.Properties {
 		client, err := connector.New(connector.Config{
 			Address: cfg.Address, Client: cfg.Client, ClientToken: cfg.ClientToken, AccessToken: p.AccessToken,
-			Timeout: cfg.Timeout, Limiter: httpx.NewLimiter(cfg.RateLimit.Requests, cfg.RateLimit.Per), Slots: slots,
-			Backoff: httpx.Backoff{Random: outside.Random}, Transport: transport, Now: outside.Clock,
-			Observer: observe(a.Log.With(telemetry.Property(p.Name))),
+			Timeout: cfg.Timeout, Limiter: a.limits.of(connector.API+" "+p.AccessToken.Reveal(), cfg.RateLimit), Slots: slots,
+			Backoff: httpx.Backoff{Random: a.outside.Random}, Transport: transport, Now: a.outside.Clock,
+			Observer: a.observe(a.Log.With(telemetry.Property(p.Name))),
 		})
 		if err != nil {
 			return fmt.Errorf("property %s: %w", p.Name, err)
 		}
 		a.Sources = append(a.Sources, client)
 	}
-	a.closers = append(a.closers, func() error { transport.CloseIdleConnections(); return nil })
 	return nil
 }
 
-func (a *App) buildSink(outside Outside) error {
+func (a *App) buildSink() error {
 	cfg := a.Config.V4
 	sink, err := v4.New(v4.Config{
 		Address: cfg.Address,
@@ -125,17 +147,31 @@ func (a *App) buildSink(outside Outside) error {
 			Token: cfg.Auth.Token, LoginAddress: cfg.Auth.LoginAddress, ClientID: cfg.Auth.ClientID,
 			Username: cfg.Auth.Username, Password: cfg.Auth.Password, ClientSecret: cfg.Auth.ClientSecret,
 		},
-		Timeout: cfg.Timeout, Limiter: httpx.NewLimiter(cfg.RateLimit.Requests, cfg.RateLimit.Per),
+		Timeout: cfg.Timeout, Limiter: a.limits.of(SinkName, cfg.RateLimit),
 		CaptureField: cfg.CaptureField, CaptureEmptyReply: string(cfg.CaptureEmptyReply),
-		AlreadyCapturedCodes: cfg.AlreadyCapturedCodes, Transport: outside.Transport,
-		Observer: observe(a.Log), Now: outside.Clock, Random: outside.Random,
+		AlreadyCapturedCodes: cfg.AlreadyCapturedCodes, Transport: a.outside.Transport,
+		Observer: a.observe(a.Log), Now: a.outside.Clock, Random: a.outside.Random,
 	})
 	if err != nil {
 		return err
 	}
 	a.Sink = sink
-	a.closers = append(a.closers, func() error { sink.Close(); return nil })
+	a.closers = append(a.closers, sink.Close)
 	return nil
+}
+
+// limits are the rate limiters by what they limit. They outlive the clients.
+type limits map[string]*httpx.Limiter
+
+func (l limits) of(key string, rate config.RateLimit) *httpx.Limiter {
+	limiter, used := l[key]
+	if used {
+		limiter = limiter.Next(rate.Requests, rate.Per)
+	} else {
+		limiter = httpx.NewLimiter(rate.Requests, rate.Per)
+	}
+	l[key] = limiter
+	return limiter
 }
 
 // Open builds the whole program on its state file, creating it when absent.
@@ -180,24 +216,28 @@ func build(
 	if err != nil {
 		return nil, errors.Join(err, closeLedger())
 	}
-	a.closers = append([]func() error{closeLedger}, a.closers...)
 	if log == nil {
 		log = a.Log
 	}
-	outside = outside.withDefaults()
-	a.Engine, err = engine.New(engine.Options{
+	a.ledger, a.closeLedger = ledger, closeLedger
+	if a.Engine, err = engine.New(a.options(ledger, log)); err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
+	return a, nil
+}
+
+func (a *App) options(ledger engine.Ledger, log *zap.Logger) engine.Options {
+	cfg := a.Config
+	return engine.Options{
 		Ledger: ledger, Sinks: []engine.SinkOptions{a.sinkOptions()}, Properties: a.properties(),
 		MirrorFirstRun: cfg.Mirror.FirstRun == config.FirstRunMirror,
 		NewCustomers:   plan.ChargedHistory(cfg.Mirror.NewCustomers),
 		MaxActions:     cfg.Mirror.MaxActionsPerCycle,
 		RetryCaptures:  cfg.Mirror.UnknownCapture == config.UnknownCaptureRetry,
 		Pollers:        cfg.Connector.Concurrency,
-		Log:            log, Clock: outside.Clock, Random: outside.Random, NewCycleID: outside.NewID,
-	})
-	if err != nil {
-		return nil, errors.Join(err, a.Close())
+		Log:            log, Clock: a.outside.Clock, Random: a.outside.Random, NewCycleID: a.outside.NewID,
+		Progress: a.outside.Hooks.Progress, Acted: a.outside.Hooks.Acted,
 	}
-	return a, nil
 }
 
 func (a *App) sinkOptions() engine.SinkOptions {
@@ -208,20 +248,53 @@ func (a *App) sinkOptions() engine.SinkOptions {
 	}
 }
 
-// Close closes everything, the last built first.
-func (a *App) Close() error {
-	var problems []error
+// Reload lets the program go on with another configuration, from the next cycle
+// on. With an error the old one holds and nothing has changed. What the state
+// file is bound to cannot change while it is open: its path and both addresses.
+func (a *App) Reload(cfg *config.Config) error {
+	if cfg.State.Path != a.Config.State.Path {
+		return fmt.Errorf("state.path has changed from %s to %s: stop the program and start it again for that",
+			a.Config.State.Path, cfg.State.Path)
+	}
+	if was, is := Binding(a.Config), Binding(cfg); was != is {
+		return fmt.Errorf("the addresses have changed from %s and %s to %s and %s: stop the program, say `preauth-sync state rebind` "+
+			"if they are the same systems, and start it again", was.ConnectorAddress, was.SinkAddress, is.ConnectorAddress, is.SinkAddress)
+	}
+	next, err := connect(cfg, a.outside, maps.Clone(a.limits))
+	if err != nil {
+		return err
+	}
+	if err := a.Engine.Reconfigure(next.options(a.ledger, next.Log)); err != nil {
+		return errors.Join(err, next.Close())
+	}
+	a.release()
+	zap.RedirectStdLog(next.Log.With(telemetry.Event(telemetry.RuntimeMessage))) // releasing the old one has undone it
+	a.Config, a.Log, a.Sources, a.Sink, a.limits, a.closers = cfg, next.Log, next.Sources, next.Sink, next.limits, next.closers
+	return nil
+}
+
+// release closes the clients, the last built first.
+func (a *App) release() {
 	for _, closer := range slices.Backward(a.closers) {
-		problems = append(problems, closer())
+		closer()
 	}
 	a.closers = nil
-	return errors.Join(problems...)
+}
+
+// Close closes everything, the last built first.
+func (a *App) Close() error {
+	a.release()
+	if a.closeLedger == nil {
+		return nil
+	}
+	return a.closeLedger()
 }
 
 // observe tells in the log what an HTTP exchange means for operators: being
 // throttled and having to try again, always; everything else at debug level.
-func observe(log *zap.Logger) httpx.Observer {
+func (a *App) observe(log *zap.Logger) httpx.Observer {
 	return func(e httpx.Event) {
+		a.outside.Hooks.Request(e)
 		fields := []zap.Field{
 			zap.String("api", e.API), zap.String("operation", e.Operation), telemetry.Status(e.Status),
 			telemetry.Attempt(e.Attempt), telemetry.Duration(e.Duration),

@@ -4,13 +4,12 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"strings"
+	"time"
 
 	"github.com/preauth-sync/preauth-sync/internal/config"
 	"github.com/preauth-sync/preauth-sync/preauth"
 	"github.com/preauth-sync/preauth-sync/sources/connector"
 	"github.com/preauth-sync/preauth-sync/sync/engine"
-	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
 
 func (a *App) properties() []engine.PropertyOptions {
@@ -19,12 +18,27 @@ func (a *App) properties() []engine.PropertyOptions {
 		all = append(all, engine.PropertyOptions{
 			Name: p.Name, Currency: p.Currency, Sink: SinkName, Source: a.Sources[i],
 			Customers: func(context.Context) (engine.Customers, error) { return Customers(p.Customers) },
-			Methods: func(context.Context) (engine.Methods, error) {
-				return Methods(p.PaymentMethods), nil
-			},
+			Methods:   func(context.Context) (engine.Methods, error) { return Methods(p.PaymentMethods) },
+			Discover:  a.discover(a.Sources[i], p.Customers.Discover),
 		})
 	}
 	return all
+}
+
+// clockSkew is how far the PMS's clock may be ahead of ours without hiding who
+// was updated just now.
+const clockSkew = 10 * time.Minute
+
+// discover looks for the customers that were updated of late, or is nil where
+// the configuration does not ask for it.
+func (a *App) discover(source *connector.Client, cfg config.Discover) func(context.Context, func([]preauth.ID) error) error {
+	if cfg.UpdatedWithin == 0 {
+		return nil
+	}
+	return func(ctx context.Context, page func([]preauth.ID) error) error {
+		now := a.outside.Clock()
+		return source.Customers(ctx, now.Add(-cfg.UpdatedWithin), now.Add(clockSkew), page)
+	}
 }
 
 // Customers unites the customers named in the configuration with those in its
@@ -67,33 +81,4 @@ func Customers(cfg config.Customers) (engine.Customers, error) {
 		add(id)
 	}
 	return out, nil
-}
-
-// Methods looks payment methods up in the configuration.
-func Methods(cfg config.PaymentMethods) engine.Methods { return methods{cfg} }
-
-// methods looks a card's payment method up: the card's own entry, the
-// customer's, the default.
-type methods struct{ cfg config.PaymentMethods }
-
-// Find gives the first answer there is.
-func (m methods) Find(p preauth.Preauthorization) plan.Method {
-	if id, ok := m.cfg.CreditCards[strings.ToLower(p.CardID)]; ok {
-		return plan.Method{ID: id}
-	}
-	if id, ok := m.cfg.CreditCards[p.CardID]; ok {
-		return plan.Method{ID: id}
-	}
-	if id, ok := m.cfg.Customers[string(p.CustomerID)]; ok {
-		return plan.Method{ID: id}
-	}
-	switch d := m.cfg.Default; {
-	case d.Autopay:
-		return plan.Method{Autopay: true}
-	case d.ID > 0:
-		return plan.Method{ID: d.ID}
-	default:
-		return plan.Method{Missing: fmt.Sprintf(
-			"neither card %s nor its customer has an entry under payment_methods, and default is none", p.CardID)}
-	}
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/preauth-sync/preauth-sync/internal/config"
 	"github.com/preauth-sync/preauth-sync/preauth"
 	"github.com/preauth-sync/preauth-sync/sync/engine"
-	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
 
 const (
@@ -48,34 +47,5 @@ func TestACustomersFileThatCannotBeReadKeepsTheOthers(t *testing.T) {
 	}
 	if diff := cmp.Diff([]preauth.ID{first}, got.IDs); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
-	}
-}
-
-func TestMethodsAreLookedForInTheirOrder(t *testing.T) {
-	all := config.PaymentMethods{
-		CreditCards: map[string]int64{"e417dfe8-c813-4938-837b-36081199ce88": 1, "odd-card": 2},
-		Customers:   map[string]int64{first: 3},
-		Default:     config.DefaultMethod{ID: 4},
-	}
-	for name, c := range map[string]struct {
-		cfg            config.PaymentMethods
-		card, customer string
-		want           plan.Method
-	}{
-		"the card's own entry comes first": {all, "E417DFE8-c813-4938-837b-36081199ce88", first, plan.Method{ID: 1}},
-		"a card that is no UUID":           {all, "odd-card", first, plan.Method{ID: 2}},
-		"then the customer's":              {all, "another", first, plan.Method{ID: 3}},
-		"then the default":                 {all, "another", second, plan.Method{ID: 4}},
-		"autopay names none":               {config.PaymentMethods{Default: config.DefaultMethod{Autopay: true}}, "x", first, plan.Method{Autopay: true}},
-		"without any of them there is no way on": {config.PaymentMethods{}, "x", first, plan.Method{
-			Missing: "neither card x nor its customer has an entry under payment_methods, and default is none",
-		}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			got := app.Methods(c.cfg).Find(preauth.Preauthorization{CardID: c.card, CustomerID: preauth.ID(c.customer)})
-			if diff := cmp.Diff(c.want, got); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
-			}
-		})
 	}
 }

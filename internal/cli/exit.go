@@ -27,6 +27,8 @@ type verdict struct {
 	err  error
 	// logged is set when the log has told the error: it is not said again.
 	logged bool
+	// whole is set for the daemon, which signals end in order: they are no interruption.
+	whole bool
 }
 
 // Error is what Main says; a verdict without an error says nothing.
@@ -67,7 +69,7 @@ func exitCode(err error, interrupted bool) int {
 	if refused, ok := errors.AsType[*state.Error](err); ok {
 		codes[stateCode(refused.Kind)] = true
 	}
-	if interrupted || errors.Is(err, context.Canceled) {
+	if v, ok := errors.AsType[*verdict](err); (interrupted || errors.Is(err, context.Canceled)) && (!ok || !v.whole) {
 		codes[exitInterrupted] = true
 	}
 	for _, code := range []int{

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -19,6 +20,9 @@ type Process struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 	LookupEnv      func(string) (string, bool)
+	// Hangups asks for SIGHUP from now on, until stop is called; without it that
+	// signal ends the process. Nil means that there is none.
+	Hangups func() (signals <-chan os.Signal, stop func())
 }
 
 // defaultConfig is read when neither -c nor $PREAUTH_SYNC_CONFIG names a file.
@@ -63,7 +67,8 @@ func newRoot(p *Process) *cobra.Command {
 		"configuration `FILE` (default $PREAUTH_SYNC_CONFIG, then "+defaultConfig+")")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return err })
 	root.AddCommand(
-		newRun(e), newPlan(e), newCheck(e), newStatus(e), newShow(e), newState(e), newSimulate(e), newDemo(e), newVersion(e), newCompletion(),
+		newRun(e), newPlan(e), newCheck(e), newStatus(e), newShow(e), newParked(e), newState(e),
+		newSimulate(e), newDemo(e), newVersion(e), newCompletion(),
 	)
 	return root
 }

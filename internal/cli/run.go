@@ -3,9 +3,11 @@ package cli
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 
 	"github.com/spf13/cobra"
+	"go.uber.org/zap"
 
 	"github.com/preauth-sync/preauth-sync/internal/app"
 	"github.com/preauth-sync/preauth-sync/internal/config"
@@ -16,27 +18,66 @@ import (
 func newRun(e *env) *cobra.Command {
 	var once bool
 	cmd := &cobra.Command{
-		Use:   "run --once",
-		Short: "Mirror: run one cycle of every property",
-		Long: "run --once runs one cycle of every property and returns when no intent is in flight, or after time-out +\n" +
-			"three times settle without a definite answer. What happens is told in the log, on stderr.\n\n" +
-			"Exit codes: 0 done; 1 something could not be read or sent, or is newly parked for an outcome;\n" +
-			"3 configuration refused; 4 state file locked; 5 fuse blown; 6 state file refused; 130 interrupted.",
+		Use:   "run",
+		Short: "Mirror: the daemon, or one cycle of every property with --once",
+		Long: "run is the daemon. It runs one cycle at once and then one at every tick of the schedule, until SIGTERM or SIGINT:\n" +
+			"then nothing more is begun, and what has been sent is waited for, at most v4.timeout + 15 s. A second signal\n" +
+			"ends it on the spot. SIGHUP reads the configuration again; one that is refused changes nothing.\n\n" +
+			"run --once runs one cycle of every property and returns when no intent is in flight, or after time-out +\n" +
+			"three times settle without a definite answer.\n\n" +
+			"What happens is told in the log, on stderr.\n\n" +
+			"Exit codes: 0 done, also after SIGTERM to the daemon; 1 something could not be read or sent, or is newly parked\n" +
+			"for an outcome; 3 configuration refused; 4 state file locked; 5 fuse blown (--once); 6 state file refused;\n" +
+			"130 interrupted (--once).",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if !once {
-				return errors.New("the daemon is not available in this version: use `run --once`, from a timer for example")
+			if once {
+				return e.runOnce(cmd.Context())
 			}
-			return runOnce(cmd.Context(), e)
+			return e.runDaemon(cmd.Context())
 		},
 	}
 	cmd.Flags().BoolVar(&once, "once", false, "run one cycle of every property, then return")
 	return cmd
 }
 
+// runDaemon, like runOnce, tells its errors in the log, as the last line.
+func (e *env) runDaemon(ctx context.Context) error {
+	cfg, err := e.load()
+	if err != nil {
+		return err
+	}
+	outside := app.Outside{Logs: e.Stderr}
+	log, err := app.Logger(cfg, outside)
+	if err != nil {
+		return err
+	}
+	version, commit := built()
+	daemon := app.Daemon{
+		Load: e.load, Outside: outside,
+		Build: telemetry.Build{Version: version, Commit: commit, GoVersion: runtime.Version()},
+	}
+	if e.Hangups != nil {
+		signals, stop := e.Hangups()
+		defer stop()
+		daemon.Hangups = signals
+	}
+	err = daemon.Run(ctx, cfg)
+	if err == nil {
+		log.Info("stopped: nothing is in flight that the state file does not know", telemetry.Event(telemetry.DaemonStopped))
+		return nil
+	}
+	fields := []zap.Field{telemetry.Event(telemetry.DaemonStopped)}
+	if !engineHasTold(err) {
+		fields = append(fields, telemetry.Err(err))
+	}
+	log.Error("the daemon cannot go on", fields...)
+	return &verdict{code: exitFailed, err: err, logged: true, whole: true}
+}
+
 // runOnce tells its errors in the log, so that stderr stays one JSON object a
 // line; only a configuration that cannot be read comes before there is a log.
-func runOnce(ctx context.Context, e *env) error {
+func (e *env) runOnce(ctx context.Context) error {
 	cfg, err := e.load()
 	if err != nil {
 		return err

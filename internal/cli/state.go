@@ -55,8 +55,8 @@ func newStateVerify(e *env) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				_, err = fmt.Fprintf(e.Stdout, "ok    %d records, %d unfinished, %d journal lines, %d customers, %d pages, generation %d\n",
-					report.Records, report.Unfinished, report.Journal, report.Customers, report.Pages, report.Generation)
+				_, err = fmt.Fprintf(e.Stdout, "ok    %d records, %d unfinished, %d parked, %d journal lines, %d customers, %d pages, generation %d\n",
+					report.Records, report.Unfinished, report.Parked, report.Journal, report.Customers, report.Pages, report.Generation)
 				return err
 			})
 		},

@@ -16,7 +16,6 @@ import (
 
 	"github.com/preauth-sync/preauth-sync/internal/app"
 	"github.com/preauth-sync/preauth-sync/internal/config"
-	"github.com/preauth-sync/preauth-sync/preauth"
 	"github.com/preauth-sync/preauth-sync/state"
 	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
@@ -62,8 +61,6 @@ type statusProperty struct {
 	Parked    map[plan.Reason]int `json:"parked"`
 	LastCycle *plan.CycleReport   `json:"last_cycle"`
 	NextCycle time.Time           `json:"next_cycle"`
-
-	enterprise preauth.ID
 }
 
 func readStatus(ctx context.Context, cfg *config.Config, now time.Time) (out statusOutput, err error) {
@@ -90,31 +87,29 @@ func readStatus(ctx context.Context, cfg *config.Config, now time.Time) (out sta
 	return out, out.fill(ctx, ledger)
 }
 
-// fill counts the records of each property.
+// fill adds what the ledger knows of each configured property.
 func (out *statusOutput) fill(ctx context.Context, ledger *state.Ledger) error {
 	known, err := ledger.Properties(ctx)
 	if err != nil {
 		return err
 	}
-	at := map[preauth.ID]int{}
+	tallies, err := ledger.Tallies(ctx)
+	if err != nil {
+		return err
+	}
 	for _, doc := range known {
 		i := slices.IndexFunc(out.Properties, func(p statusProperty) bool { return p.Name == doc.Name })
 		if i < 0 {
 			continue // no longer configured
 		}
-		at[doc.Enterprise] = i
-		out.Properties[i].LastCycle, out.Properties[i].enterprise = doc.LastCycle, doc.Enterprise
-	}
-	return ledger.Each(ctx, func(rec plan.Record) error {
-		if i, ok := at[rec.Enterprise]; ok {
-			p := &out.Properties[i]
-			p.Phases[rec.Phase.String()]++
-			if rec.Park != nil {
-				p.Parked[rec.Park.Reason]++
-			}
+		p, tally := &out.Properties[i], tallies[doc.Enterprise]
+		p.LastCycle = doc.LastCycle
+		for phase, n := range tally.Phases {
+			p.Phases[phase.String()] = n
 		}
-		return nil
-	})
+		maps.Copy(p.Parked, tally.Parked)
+	}
+	return nil
 }
 
 func statusTable(w io.Writer, status statusOutput) error {

@@ -1,0 +1,195 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/preauth-sync/preauth-sync/internal/config"
+	"github.com/preauth-sync/preauth-sync/internal/httpx"
+	"github.com/preauth-sync/preauth-sync/internal/telemetry"
+	"github.com/preauth-sync/preauth-sync/state"
+	"github.com/preauth-sync/preauth-sync/sync/engine"
+	"github.com/preauth-sync/preauth-sync/sync/plan"
+	"github.com/preauth-sync/preauth-sync/sync/schedule"
+)
+
+// drainMargin is what a drain gets beyond a write's time-out: for the commit of
+// what the write came to, and for the cycle's account.
+const drainMargin = 15 * time.Second
+
+// Daemon is the program that runs for years: cycles on a schedule, metrics and
+// health, and systemd told of it.
+type Daemon struct {
+	// Load reads the configuration again, at each value that Hangups brings.
+	Load    func() (*config.Config, error)
+	Hangups <-chan os.Signal
+	Outside Outside
+	Build   telemetry.Build
+}
+
+// service is a daemon under way.
+type service struct {
+	Daemon
+
+	app      *App
+	ledger   *state.Ledger
+	runner   *schedule.Runner
+	metrics  *telemetry.Metrics
+	pulse    *telemetry.Pulse
+	notifier *telemetry.Notifier
+	server   *telemetry.Server
+	end      context.CancelFunc
+
+	mu   sync.Mutex
+	log  *zap.Logger
+	last lastCycle
+	// hopeless is the error with which no later cycle could do anything.
+	hopeless error
+}
+
+func (s *service) fatal() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.hopeless
+}
+
+func (s *service) logger() *zap.Logger {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.log
+}
+
+// Run runs cycles until ctx ends, which is no error: what has been sent by then
+// is waited for, at most v4.timeout and a margin. An error is one of opening the
+// state file or the metrics listener; or engine.ErrLedger or an
+// *engine.BindingError, with which no cycle can do anything any more; or
+// schedule.ErrDrain.
+func (d Daemon) Run(ctx context.Context, cfg *config.Config) (err error) {
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	d.Outside = d.Outside.withDefaults()
+	s := &service{Daemon: d, end: end}
+	if err := s.open(ctx, cfg); err != nil {
+		return errors.Join(err, s.close(ctx))
+	}
+	defer context.AfterFunc(ctx, s.stopping)()
+	s.started()
+	var reloads sync.WaitGroup
+	reloads.Go(func() { s.reloadOnHangup(ctx) })
+	err = s.runner.Run(ctx)
+	end()
+	reloads.Wait()
+	err = errors.Join(s.fatal(), err)
+	if errors.Is(err, schedule.ErrDrain) {
+		// What is still running has the ledger: the process's end takes it away.
+		return err
+	}
+	return errors.Join(err, s.close(ctx))
+}
+
+// open builds everything, in the order in which it can be refused.
+func (s *service) open(ctx context.Context, cfg *config.Config) (err error) {
+	if s.log, err = Logger(cfg, s.Outside); err != nil {
+		return err
+	}
+	s.notifier = telemetry.NewNotifier(func(err error) {
+		s.logger().Warn("systemd could not be told", telemetry.Event(telemetry.NotifyFailed), telemetry.Err(err))
+	})
+	s.pulse = telemetry.NewPulse(s.notifier.Alive)
+	s.metrics = telemetry.NewMetrics(s.Build, s.Outside.Clock)
+	s.Outside.Hooks = Hooks{
+		Request:  func(e httpx.Event) { s.metrics.Request(e); s.pulse.Beat() },
+		Progress: s.pulse.Beat,
+		Acted: func(property string, action plan.ActionKind, outcome string) {
+			s.metrics.Action(property, action.String(), outcome)
+		},
+	}
+	if s.ledger, err = OpenLedger(cfg, state.ReadWrite, s.Outside); err != nil {
+		return err
+	}
+	if s.app, err = build(cfg, s.Outside, s.ledger, s.ledger.Close, nil); err != nil {
+		return err
+	}
+	s.runner = schedule.New(schedule.Options{
+		Schedule: cfg.Schedule, Job: s.cycle, Clock: s.Outside.Clock, Idle: s.pulse.Beat, Panicked: s.panicked,
+		Drain: func() time.Duration { return s.app.Config.V4.Timeout + drainMargin },
+	})
+	s.metrics.Holdings(func() ([]telemetry.Holding, error) { return s.holdings(ctx) })
+	s.metrics.Properties(names(cfg)...)
+	s.server, err = s.serve(ctx, cfg.Metrics.Listen)
+	return err
+}
+
+func (s *service) started() {
+	cfg := s.app.Config
+	s.logger().Info("the daemon runs; its first cycle begins at once", telemetry.Event(telemetry.DaemonStarted),
+		zap.String("version", s.Build.Version), zap.String("commit", s.Build.Commit), zap.Int("properties", len(cfg.Properties)),
+		zap.String("schedule", cfg.Schedule.Expression), zap.String("timezone", cfg.Timezone.String()),
+		zap.String("state_path", cfg.State.Path), zap.String("metrics_listen", cfg.Metrics.Listen))
+	s.notifier.Ready()
+	s.notifier.Status("the first cycle is under way")
+}
+
+func (s *service) stopping() {
+	s.notifier.Stopping()
+	s.logger().Info("stopping: nothing more is begun, and what has been sent is waited for", telemetry.Event(telemetry.DaemonStopping))
+}
+
+// close releases what open has built, the last first.
+func (s *service) close(ctx context.Context) error {
+	err := shut(ctx, s.server)
+	if s.app == nil {
+		return err
+	}
+	return errors.Join(err, s.app.Close())
+}
+
+// cycle is the schedule's job.
+func (s *service) cycle(ctx context.Context) {
+	began := s.Outside.Clock()
+	result, err := s.app.Engine.Cycle(ctx, false)
+	s.account(began, result, err)
+	if err := s.verdict(result); err != nil {
+		s.mu.Lock()
+		s.hopeless = err
+		s.mu.Unlock()
+		s.end()
+	}
+}
+
+// verdict gives the error with which no later cycle can do anything: the ledger's,
+// or that no property is what the state file was made for.
+func (s *service) verdict(result engine.Result) error {
+	if err := s.app.Engine.Failed(); err != nil {
+		return err
+	}
+	var refused *engine.BindingError
+	for _, p := range result.Properties {
+		if p.Name != "" && !errors.As(p.Err, &refused) {
+			return nil
+		}
+	}
+	if refused == nil {
+		return nil
+	}
+	return refused
+}
+
+func (s *service) panicked(value any, stack []byte) {
+	s.logger().Error("please report this with the stack; the next cycle runs", telemetry.Event(telemetry.CyclePanicked),
+		telemetry.Err(fmt.Errorf("%w: %v", engine.ErrPanicked, value)), zap.ByteString("stack", stack))
+}
+
+func names(cfg *config.Config) []string {
+	var all []string
+	for _, p := range cfg.Properties {
+		all = append(all, p.Name)
+	}
+	return all
+}

@@ -1,0 +1,126 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/preauth-sync/preauth-sync/internal/telemetry"
+	"github.com/preauth-sync/preauth-sync/sync/engine"
+	"github.com/preauth-sync/preauth-sync/sync/plan"
+)
+
+const (
+	// stallLimit is the silence after which /healthz calls the process hung. It is
+	// above the longest that anything is silent on purpose: a Retry-After that is
+	// obeyed, which is two minutes at most.
+	stallLimit = 5 * time.Minute
+	// lateMargin is what a cycle may come late without being missed.
+	lateMargin = time.Minute
+	// shutLimit is how long scrapes under way are waited for.
+	shutLimit = 2 * time.Second
+)
+
+// lastCycle is what readiness goes by.
+type lastCycle struct {
+	finished time.Time
+	// missed is when the next cycle should have been over; zero means never.
+	missed time.Time
+	sinks  []engine.SinkResult
+	err    error
+}
+
+// serve answers metrics and health on an address; "" is off, and gives nil.
+func (s *service) serve(ctx context.Context, address string) (*telemetry.Server, error) {
+	if address == "" {
+		return nil, nil //nolint:nilnil // no server is what was asked for
+	}
+	listener, err := telemetry.Listen(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	health := telemetry.Health{Pulse: s.pulse, Stall: stallLimit, Ready: s.problems, Metrics: s.metrics.Handler()}
+	return telemetry.Serve(listener, health.Handler()), nil
+}
+
+// shut ends a server, if there is one.
+func shut(ctx context.Context, server *telemetry.Server) error {
+	if server == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutLimit)
+	defer cancel()
+	return server.Close(ctx)
+}
+
+// account tells everybody who asks how a cycle went.
+func (s *service) account(began time.Time, result engine.Result, err error) {
+	now := s.Outside.Clock()
+	last := lastCycle{finished: now, sinks: result.Sinks, err: err}
+	times := s.app.Config.Schedule
+	if second := times.Next(times.Next(now)); !second.IsZero() {
+		last.missed = second.Add(max(0, now.Sub(began)) + lateMargin)
+	}
+	s.mu.Lock()
+	s.last = last
+	s.mu.Unlock()
+	var sum plan.Counts
+	for _, p := range result.Properties {
+		sum.Polled += p.Report.Counts.Polled
+		sum.Created += p.Report.Counts.Created
+		sum.Captured += p.Report.Counts.Captured
+		sum.Failed += p.Report.Counts.Failed
+		if p.Name != "" {
+			s.metrics.Cycle(p.Name, p.Report.Finished.Sub(p.Report.Started), p.Report.OK, p.Report.Finished)
+		}
+	}
+	s.notifier.Status(fmt.Sprintf("last cycle ended %s: %d polled, %d created, %d captured, %d failed; next %s",
+		now.UTC().Format(time.RFC3339), sum.Polled, sum.Created, sum.Captured, sum.Failed,
+		s.runner.Next().UTC().Format(time.RFC3339)))
+}
+
+// problems is what keeps the daemon from its work, for /readyz.
+func (s *service) problems() []string {
+	s.mu.Lock()
+	last := s.last
+	s.mu.Unlock()
+	if last.finished.IsZero() {
+		return []string{"the first cycle is not over yet"}
+	}
+	var found []string
+	if now := s.Outside.Clock(); !last.missed.IsZero() && now.After(last.missed) {
+		found = append(found, fmt.Sprintf("the last cycle ended at %s, and the next one should have by %s",
+			last.finished.UTC().Format(time.RFC3339), last.missed.UTC().Format(time.RFC3339)))
+	}
+	for _, sink := range last.sinks {
+		if sink.Err != nil {
+			found = append(found, fmt.Sprintf("the sink could not be used in the last cycle: %v", sink.Err))
+		}
+	}
+	if last.err != nil {
+		found = append(found, fmt.Sprintf("the last cycle broke off: %v", last.err))
+	}
+	return found
+}
+
+// holdings is what the ledger holds for the configured properties, for a scrape.
+func (s *service) holdings(ctx context.Context) ([]telemetry.Holding, error) {
+	known, err := s.ledger.Properties(ctx)
+	if err != nil {
+		return nil, err
+	}
+	tallies, err := s.ledger.Tallies(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var all []telemetry.Holding
+	for _, name := range s.metrics.Known() {
+		holding := telemetry.Holding{Property: name}
+		if at := slices.IndexFunc(known, func(p plan.Property) bool { return p.Name == name }); at >= 0 {
+			holding.Tally = tallies[known[at].Enterprise]
+		}
+		all = append(all, holding)
+	}
+	return all, nil
+}
