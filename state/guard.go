@@ -32,7 +32,30 @@ func (l *Ledger) view(f func(tx *bolt.Tx) error) error {
 	if err := l.readable(); err != nil {
 		return err
 	}
-	return guard(l.options.Path, func() error { return l.db.View(f) })
+	return guard(l.options.Path, func() error {
+		return l.db.View(func(tx *bolt.Tx) error {
+			defer l.touched(tx, viewWeight)
+			return f(tx)
+		})
+	})
+}
+
+// A reader leaves the pages it has touched mapped, and its neighbours with them,
+// until in the end the whole file counts as memory of this process. So they are
+// let go after so many documents read; a transaction weighs as much as several.
+const (
+	touchLimit = 256
+	viewWeight = 16
+)
+
+// touched counts what has been read, inside a transaction, which keeps the mapping
+// where it is.
+func (l *Ledger) touched(tx *bolt.Tx, weight int64) {
+	if l.touches.Add(weight) < touchLimit {
+		return
+	}
+	l.touches.Store(0)
+	unmap(tx.DB().Info().Data, tx.Size())
 }
 
 func (l *Ledger) readable() error {
@@ -69,6 +92,7 @@ func (l *Ledger) updateLocked(f func(tx *bolt.Tx) error) error {
 			if err := f(tx); err != nil {
 				return err
 			}
+			l.touched(tx, viewWeight)
 			committing = true
 			return nil
 		})

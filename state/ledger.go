@@ -93,6 +93,9 @@ type Ledger struct {
 	failed   atomic.Pointer[Error]
 	replaced atomic.Pointer[Error]
 
+	// touches counts what has been read since the mapped pages were let go.
+	touches atomic.Int64
+
 	about sync.Mutex
 	file  plan.File
 	// beside is the generation found beside the file at this start.

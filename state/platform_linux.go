@@ -29,6 +29,13 @@ func readAhead(f *os.File, size int64) {
 	_ = unix.Fadvise(int(f.Fd()), 0, size, unix.FADV_WILLNEED)
 }
 
+// unmap lets the kernel take a mapped file's pages out of the process's memory.
+// They stay in the page cache; whoever reads one again gets it from there. The
+// mapping must stay where it is meanwhile.
+func unmap(mapping uintptr, size int64) {
+	_, _, _ = unix.Syscall(unix.SYS_MADVISE, mapping, uintptr(size), unix.MADV_DONTNEED) // it is a hint
+}
+
 // holder finds the process that holds a lock on the file, as far as
 // /proc/locks tells; 0 when it does not.
 func holder(f *os.File) int {

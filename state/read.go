@@ -20,6 +20,7 @@ func (l *Ledger) fault(bucket string, key []byte, err error) error {
 
 func (l *Ledger) record(tx *bolt.Tx, id preauth.ID, key []byte) (plan.Record, bool, error) {
 	value := tx.Bucket([]byte(bucketRecords)).Get(key)
+	l.touched(tx, 1)
 	if value == nil {
 		return plan.Record{}, false, nil
 	}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 )
@@ -22,9 +23,11 @@ const Redacted = "[redacted]"
 // formatting or encoding one gives Redacted, or nothing when it is empty. The
 // zero value is the empty secret.
 type Secret struct {
-	// A pointer, because fmt prints unexported fields of a surrounding struct by
-	// reflection, past all methods: of a pointer it prints the address.
+	// Pointers, because fmt prints unexported fields of a surrounding struct by
+	// reflection, past all methods: of these it prints the address.
 	text *string
+	// spellings works them out once: every reply is searched for them.
+	spellings *func() []string
 }
 
 // NewSecret wraps a text.
@@ -32,7 +35,8 @@ func NewSecret(text string) Secret {
 	if text == "" {
 		return Secret{}
 	}
-	return Secret{text: &text}
+	spellings := sync.OnceValue(func() []string { return spell(text) })
+	return Secret{text: &text, spellings: &spellings}
 }
 
 // Reveal gives the text itself. It is for building requests, nothing else.
@@ -90,12 +94,15 @@ func Redact(text string, secrets ...Secret) string {
 // Spellings lists the forms that the secret may take in a text: plain, in lower and
 // in upper case, and as it stands inside JSON, Go quotes, form values, addresses and
 // HTML. None is twice in it, and the longest come first, so that one which is part of
-// another does not hide it. The empty secret has none.
+// another does not hide it. The empty secret has none. The caller changes nothing in it.
 func (s Secret) Spellings() []string {
 	if s.Empty() {
 		return nil
 	}
-	plain := s.Reveal()
+	return (*s.spellings)()
+}
+
+func spell(plain string) []string {
 	quoted := strconv.Quote(plain)
 	forms := []string{
 		plain, strings.ToLower(plain), strings.ToUpper(plain),

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -45,7 +44,8 @@ type propertyRun struct {
 	unfinished map[preauth.ID][]preauth.ID
 
 	mu      sync.Mutex
-	pending []*item
+	// pending wait until the fuse has counted the whole plan.
+	pending []kept
 	// requests counts those of the plan, also above the fuse.
 	requests int
 	// strays are the Ids met of customers who were not asked for.
@@ -86,11 +86,10 @@ func (run *propertyRun) mirror(ctx context.Context) {
 	var pollers errgroup.Group
 	pollers.SetLimit(max(1, run.e.opts.Pollers))
 	for _, chunk := range run.chunks {
-		if ctx.Err() != nil || run.sourceIsOut() {
-			break
-		}
 		pollers.Go(func() error {
-			run.e.contain(run.c, func() { run.poll(ctx, chunk) })
+			if ctx.Err() == nil && !run.sourceIsOut() { // what has become of those that it waited for counts
+				run.e.contain(run.c, func() { run.poll(ctx, chunk) })
+			}
 			return nil
 		})
 	}
@@ -182,7 +181,9 @@ func (run *propertyRun) queue(ctx context.Context, items []*item) error {
 	}
 	keep := run.e.opts.MaxActions > 0 || run.c.preview
 	if keep && (run.c.preview || run.requests <= run.e.opts.MaxActions) {
-		run.pending = append(run.pending, items...)
+		for _, it := range items {
+			run.pending = append(run.pending, run.keep(it))
+		}
 	} else if keep {
 		run.pending = nil
 	}
@@ -202,8 +203,16 @@ func (run *propertyRun) feed(ctx context.Context) {
 	if run.c.preview {
 		return
 	}
-	slices.SortFunc(run.pending, func(a, b *item) int { return strings.Compare(string(a.p.ID), string(b.p.ID)) })
-	_ = run.send(ctx, run.pending) // an end of ctx is seen by the caller
+	slices.SortFunc(run.pending, byID)
+	for part := range slices.Chunk(run.pending, chunkSize) {
+		items := make([]*item, 0, len(part))
+		for _, each := range part {
+			items = append(items, run.item(each))
+		}
+		if run.send(ctx, items) != nil {
+			return // ctx has ended, which the caller sees
+		}
+	}
 }
 
 // send gives items to the sink's senders, reading again those that have aged.

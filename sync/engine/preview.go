@@ -69,8 +69,9 @@ func (e *Engine) Preview(ctx context.Context) (Preview, error) {
 
 func (run *propertyRun) preview() PropertyPreview {
 	out := PropertyPreview{Name: run.p.opts.Name, Skipped: run.account.skipped(), Parks: run.parks, Fuse: run.account.fuseBlown()}
-	slices.SortFunc(run.pending, func(a, b *item) int { return cmp.Compare(a.p.ID, b.p.ID) })
-	for _, it := range run.pending {
+	slices.SortFunc(run.pending, byID)
+	for _, each := range run.pending {
+		it := run.item(each)
 		for _, action := range it.actions {
 			planned := PlannedAction{ID: it.p.ID, CustomerID: it.p.CustomerID, Action: action, Amount: it.p.Amount}
 			if action == plan.Create {
