@@ -32,7 +32,7 @@ func commandLines(text string) [][]string {
 	var all [][]string
 	for _, candidate := range candidates {
 		if found := named.FindStringSubmatch(candidate); found != nil {
-			all = append(all, strings.Fields(found[1]))
+			all = append(all, words(found[1]))
 		}
 	}
 	return all
@@ -58,7 +58,7 @@ func checkCommand(t *testing.T, path string, args []string) {
 	if len(args) > 2 && (args[0] == "-c" || args[0] == "--config") {
 		args = args[2:]
 	}
-	if args[0] == "state" && len(args) > 1 { // a command of commands
+	if (args[0] == "state" || args[0] == "parked") && len(args) > 1 { // a command of commands
 		args = append([]string{args[0] + " " + args[1]}, args[2:]...)
 	}
 	code, help, stderr := program(t.Context(), nil, append(strings.Fields(args[0]), "--help")...)
@@ -81,7 +81,7 @@ func checkCommand(t *testing.T, path string, args []string) {
 			value = !inline && (declared[2] != "" || len(flag) == 2)
 		case value:
 			value = false
-		case !slices.Contains(strings.FieldsFunc(takes, func(r rune) bool { return strings.ContainsRune(" |[]", r) }), arg):
+		case !slices.Contains(strings.FieldsFunc(takes, func(r rune) bool { return strings.ContainsRune(" |[].", r) }), uuid.ReplaceAllString(arg, "ID")):
 			t.Errorf("%s names %q, and %s takes %q", path, line, args[0], strings.TrimSpace(takes))
 		}
 	}

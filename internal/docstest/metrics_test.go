@@ -1,0 +1,107 @@
+package docstest
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/preauth-sync/preauth-sync/sync/plan"
+)
+
+const metrics = "docs/metrics.md"
+
+// metric is what the document's table says of one.
+type metric struct {
+	Type   string
+	Labels []string
+}
+
+var metricRow = regexp.MustCompile("(?m)^\\| `(preauth_sync_\\w+)` \\| (\\w+) \\| (.*?) \\|")
+
+func TestTheMetricsAreThoseThatTheDaemonShows(t *testing.T) {
+	s := simulate(t)
+	// One that is parked with an amount: without it there is no parked_amount.
+	s.curl(t, "$SIM/simulator/preauthorizations", `{"id":"1662b42e-ddab-4469-980c-350510100045","currency":"USD"}`)
+	s.daemon(t)
+	said := map[string]metric{}
+	for _, row := range metricRow.FindAllStringSubmatch(read(t, metrics), -1) {
+		said[row[1]] = metric{row[2], labelled(spans(row[3]))}
+	}
+	if diff := cmp.Diff(shown(s.curl(t, "127.0.0.1:9464/metrics", "")), said); diff != "" {
+		t.Errorf("%s differs (-daemon +document):\n%s", metrics, diff)
+	}
+}
+
+var (
+	typed  = regexp.MustCompile(`(?m)^# TYPE (preauth_sync_\w+) (\w+)$`)
+	series = regexp.MustCompile(`(?m)^(preauth_sync_\w+)\{(.*)\} `)
+	label  = regexp.MustCompile(`(\w+)="`)
+)
+
+// shown is what a scrape has of the program's own metrics.
+func shown(scrape string) map[string]metric {
+	all := map[string]metric{}
+	for _, found := range typed.FindAllStringSubmatch(scrape, -1) {
+		all[found[1]] = metric{Type: found[2]}
+	}
+	for _, found := range series.FindAllStringSubmatch(scrape, -1) {
+		name := found[1]
+		for _, suffix := range []string{"_bucket", "_sum", "_count"} {
+			if of, is := strings.CutSuffix(name, suffix); is && all[of].Type == "histogram" {
+				name = of
+			}
+		}
+		var names []string
+		for _, l := range label.FindAllStringSubmatch(found[2], -1) {
+			if l[1] != "le" { // the histograms' own
+				names = append(names, l[1])
+			}
+		}
+		all[name] = metric{all[name].Type, labelled(names)}
+	}
+	return all
+}
+
+func labelled(names []string) []string {
+	slices.Sort(names)
+	return names
+}
+
+var mentioned = regexp.MustCompile(`preauth_sync_\w+`)
+
+func TestTheAlertsAskForMetricsThatThereAre(t *testing.T) {
+	text := read(t, metrics)
+	known := map[string]bool{}
+	for _, row := range metricRow.FindAllStringSubmatch(text, -1) {
+		known[row[1]] = true
+		if row[2] == "histogram" {
+			known[row[1]+"_count"], known[row[1]+"_sum"], known[row[1]+"_bucket"] = true, true, true
+		}
+	}
+	for _, name := range mentioned.FindAllString(text, -1) {
+		if !known[name] {
+			t.Errorf("%s asks for %s, which its table does not have", metrics, name)
+		}
+	}
+}
+
+var waitingReasons = regexp.MustCompile(`(?s)<!-- reasons that wait -->.*?reason=~"([a-z_|]+)"`)
+
+func TestTheAlertOnWhatWaitsNamesEveryReasonThatDoes(t *testing.T) {
+	found := waitingReasons.FindStringSubmatch(read(t, metrics))
+	if found == nil {
+		t.Fatalf("%s has no alert on what waits for an operator", metrics)
+	}
+	var want []string
+	for _, reason := range plan.Reasons() {
+		if reason.WaitsForOperator() {
+			want = append(want, string(reason))
+		}
+	}
+	if diff := cmp.Diff(want, strings.Split(found[1], "|")); diff != "" {
+		t.Errorf("the alert differs (-code +document):\n%s", diff)
+	}
+}
