@@ -112,7 +112,7 @@ func (e *Error) advice() string {
 	case OtherAddresses:
 		return "if it is the same system at a new address, run 'state rebind'; otherwise set state.path to another file"
 	case Locked:
-		return "stop the other instance, or let it answer through its control socket"
+		return "only one process at a time may have it open: stop that one first, or wait for its end"
 	case Replaced:
 		return "nothing more is sent: stop this instance and put the file back, or start again on the new one"
 	case Failed:

@@ -13,6 +13,7 @@ import (
 	"github.com/preauth-sync/preauth-sync/internal/app"
 	"github.com/preauth-sync/preauth-sync/internal/config"
 	"github.com/preauth-sync/preauth-sync/preauth"
+	"github.com/preauth-sync/preauth-sync/sources/connector"
 	"github.com/preauth-sync/preauth-sync/state"
 	"github.com/preauth-sync/preauth-sync/sync/engine"
 	"github.com/preauth-sync/preauth-sync/sync/plan"
@@ -32,6 +33,7 @@ func newCheck(e *env) *cobra.Command {
 			c := &checker{out: e.Stdout, errors: e.Stderr, cfg: cfg}
 			c.ok("configuration", "%s, cycles %s", plural(len(cfg.Properties), "property", "properties"), nextIn(cfg))
 			c.customers()
+			c.methods()
 			c.state(cmd.Context())
 			if !offline {
 				c.network(cmd.Context())
@@ -71,15 +73,28 @@ func (c *checker) fail(what string, err error) {
 func (c *checker) customers() {
 	for _, p := range c.cfg.Properties {
 		list, err := app.Customers(p.Customers)
-		switch {
+		switch within := p.Customers.Discover.UpdatedWithin; {
 		case err != nil:
 			c.fail("customers", fmt.Errorf("%s: %w", p.Name, err))
 		case len(list.Invalid) > 0:
 			first := list.Invalid[0]
 			c.fail("customers", fmt.Errorf("%s: %s not a UUID, the first %q (%s); the others go on",
 				p.Name, plural(len(list.Invalid), "entry", "entries"), first.Spelled, first.Where))
+		case within > 0:
+			c.ok("customers", "%s: %d listed, and whom the PMS has updated within %s", p.Name, len(list.IDs), within)
 		default:
 			c.ok("customers", "%s: %d listed", p.Name, len(list.IDs))
+		}
+	}
+}
+
+// methods reads the payment methods as a cycle does.
+func (c *checker) methods() {
+	for _, p := range c.cfg.Properties {
+		if _, err := app.Methods(p.PaymentMethods); err != nil {
+			c.fail("methods", fmt.Errorf("%s: %w", p.Name, err))
+		} else if p.PaymentMethods.File != "" {
+			c.ok("methods", "%s: %s can be used", p.Name, p.PaymentMethods.File)
 		}
 	}
 }
@@ -155,13 +170,17 @@ func (c *checker) enterprise(name string, id preauth.ID) {
 
 // poll reads one customer's preauthorizations: a token may open the one and not
 // the other.
-func (c *checker) poll(ctx context.Context, p config.Property, source engine.Source) {
-	list, err := app.Customers(p.Customers)
-	if err != nil || len(list.IDs) == 0 {
-		return // customers has told it
+func (c *checker) poll(ctx context.Context, p config.Property, source *connector.Client) {
+	ids, err := c.sample(ctx, p, source)
+	if err != nil {
+		c.fail("discover", fmt.Errorf("%s: %w", p.Name, err))
+		return
+	}
+	if len(ids) == 0 {
+		return // there is nobody to ask for
 	}
 	read := 0
-	refused, err := source.Poll(ctx, list.IDs[:1], func(reply engine.Reply) error {
+	refused, err := source.Poll(ctx, ids[:1], func(reply engine.Reply) error {
 		read += len(reply.Preauthorizations)
 		return nil
 	})
@@ -173,6 +192,27 @@ func (c *checker) poll(ctx context.Context, p config.Property, source engine.Sou
 	default:
 		c.ok("poll", "%s: the first customer has %s", p.Name, plural(read, "preauthorization", "preauthorizations"))
 	}
+}
+
+// sample gives customers to ask for: the listed, or else the first page of those
+// that can be found.
+func (c *checker) sample(ctx context.Context, p config.Property, source *connector.Client) ([]preauth.ID, error) {
+	list, err := app.Customers(p.Customers)
+	within := p.Customers.Discover.UpdatedWithin
+	if err != nil || len(list.IDs) > 0 || within == 0 {
+		return list.IDs, nil //nolint:nilerr // customers has told it
+	}
+	enough := errors.New("one page is enough")
+	var found []preauth.ID
+	err = source.Customers(ctx, time.Now().Add(-within), time.Now(), func(page []preauth.ID) error {
+		found = page
+		return enough
+	})
+	if err != nil && !errors.Is(err, enough) {
+		return nil, err
+	}
+	c.ok("discover", "%s: the first page has %s", p.Name, plural(len(found), "customer", "customers"))
+	return found, nil
 }
 
 // clock compares the clocks. Nothing here depends on the wall clock but what
