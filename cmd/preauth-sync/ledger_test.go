@@ -104,6 +104,18 @@ func (s *served) charge(t *testing.T, places ...int) {
 	}
 }
 
+// add adds a Chargeable preauthorization of the first customer's.
+func (s *served) add(t *testing.T) {
+	t.Helper()
+	id, err := s.AddPreauthorization(simulator.Preauthorization{
+		CustomerID: s.customers[0], Amount: s.amountOf(t, 0), State: simulator.Chargeable,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.ids = append(s.ids, id)
+}
+
 // permissive lets v4 capture twice: a client's mistake then shows in the account.
 func (s *served) permissive(t *testing.T) {
 	t.Helper()

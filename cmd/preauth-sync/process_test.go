@@ -107,6 +107,7 @@ func (p *process) kill() {
 	<-p.done
 }
 
+// signal sends a signal, and gives an error when there is no process any more.
 func (p *process) signal(s os.Signal) error {
 	err := p.cmd.Process.Signal(s)
 	if errors.Is(err, os.ErrProcessDone) {
@@ -118,7 +119,13 @@ func (p *process) signal(s os.Signal) error {
 // begin starts preauth-sync with the world's configuration.
 func (s *served) begin(t *testing.T, args ...string) *process {
 	t.Helper()
-	p, err := startProcess(s.dir, nil, "preauth-sync", append([]string{"-c", s.config}, args...)...)
+	return s.beginIn(t, nil, args...)
+}
+
+// beginIn starts it with additions to the environment.
+func (s *served) beginIn(t *testing.T, env []string, args ...string) *process {
+	t.Helper()
+	p, err := startProcess(s.dir, env, "preauth-sync", append([]string{"-c", s.config}, args...)...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -101,13 +101,7 @@ func TestAnOlderCopyPutBackCapturesNothingThatItInherited(t *testing.T) {
 			copyFile(t, w.state+".gen", w.state+".gen.old")
 			creates, captures, charged := 6, 0, 1
 			if c.creates {
-				id, err := w.AddPreauthorization(simulator.Preauthorization{
-					CustomerID: w.customers[0], Amount: w.amountOf(t, 0), State: simulator.Chargeable,
-				})
-				if err != nil {
-					t.Fatal(err)
-				}
-				w.ids = append(w.ids, id)
+				w.add(t)
 				creates++
 			}
 			if c.captures {

@@ -65,9 +65,10 @@ func usage(ts *testscript.TestScript, neg bool, args []string, least int, form s
 }
 
 // cmdSimulator serves a world: `simulator [KEY=VALUE...]` with customers, per,
-// charged, seed, timeout, settle, first_run, new_customers, and extra=FILE, which is
-// appended to the configuration. It writes $CONFIG and sets $SIM, $STATE, $ID1…,
-// $CUSTOMER1…, $TOKEN, its property's, and $OTHER_TOKEN, another property's.
+// charged, seed, timeout, settle, updated_within, first_run, new_customers, and
+// extra=FILE, which is appended to the configuration. It writes $CONFIG and sets $SIM, $SIM_ADDRESS, $STATE,
+// $ID1… and $CARD1…, $CUSTOMER1…, $TOKEN, its property's, and $OTHER_TOKEN, another
+// property's.
 func cmdSimulator(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, neg, args, 0, "simulator [KEY=VALUE...]")
 	o := servedOptions{dir: ts.Getenv("WORK"), seed: 1}
@@ -82,6 +83,7 @@ func cmdSimulator(ts *testscript.TestScript, neg bool, args []string) {
 	s := scriptOf(ts)
 	s.worlds = append(s.worlds, w)
 	ts.Setenv("SIM", w.url)
+	ts.Setenv("SIM_ADDRESS", w.server.Addr())
 	ts.Setenv("CONFIG", w.config)
 	ts.Setenv("STATE", w.state)
 	other, err := w.AddEnterprise(simulator.Enterprise{Name: "not in the configuration"})
@@ -90,6 +92,8 @@ func cmdSimulator(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("OTHER_TOKEN", other.AccessToken)
 	for i, id := range w.ids {
 		ts.Setenv(fmt.Sprintf("ID%d", i+1), id)
+		p, _ := w.Preauthorization(id)
+		ts.Setenv(fmt.Sprintf("CARD%d", i+1), p.CardID)
 	}
 	for i, id := range w.customers {
 		ts.Setenv(fmt.Sprintf("CUSTOMER%d", i+1), id)
@@ -110,6 +114,8 @@ func (o *servedOptions) set(ts *testscript.TestScript, key, value string) (err e
 		o.config.Timeout, err = time.ParseDuration(value)
 	case "settle":
 		o.config.Settle, err = time.ParseDuration(value)
+	case "updated_within":
+		o.config.UpdatedWithin, err = time.ParseDuration(value)
 	case "first_run":
 		o.config.FirstRun = value
 	case "new_customers":

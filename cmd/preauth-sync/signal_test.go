@@ -2,6 +2,7 @@ package main
 
 import (
 	"regexp"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -55,17 +56,25 @@ func TestATerminatedRunThatGetsNoReplyLeavesItsIntentToTheNext(t *testing.T) {
 
 func TestASecondSignalEndsARunAtOnceAndNothingIsSentTwice(t *testing.T) {
 	t.Parallel()
-	for _, operation := range []string{simulator.OpCreate, simulator.OpCapture} {
-		t.Run(operation, func(t *testing.T) {
+	for _, c := range []struct {
+		command   []string
+		operation string
+	}{
+		{[]string{"run", "--once"}, simulator.OpCreate},
+		{[]string{"run", "--once"}, simulator.OpCapture},
+		{[]string{"run"}, simulator.OpCreate},
+		{[]string{"run"}, simulator.OpCapture},
+	} {
+		t.Run(strings.Join(c.command, " ")+", "+c.operation, func(t *testing.T) {
 			t.Parallel()
 			w := six(t, simulator.ConfigOptions{Timeout: 2 * time.Second, Settle: 200 * time.Millisecond})
-			if operation == simulator.OpCapture {
+			if c.operation == simulator.OpCapture {
 				w.run(t, 0, "run", "--once")
 				w.charge(t, 0)
 			}
-			w.Inject(simulator.Fault{API: simulator.APIV4, Operation: operation, Kind: simulator.KindHang, After: true, Nth: 1})
-			p := w.begin(t, "run", "--once")
-			if err := w.await(t.Context(), operation, 1); err != nil {
+			w.Inject(simulator.Fault{API: simulator.APIV4, Operation: c.operation, Kind: simulator.KindHang, After: true, Nth: 1})
+			p := w.begin(t, c.command...)
+			if err := w.await(t.Context(), c.operation, 1); err != nil {
 				t.Fatal(err)
 			}
 			for range 1000 { // the second one counts only once the first has been taken
@@ -78,7 +87,7 @@ func TestASecondSignalEndsARunAtOnceAndNothingIsSentTwice(t *testing.T) {
 			w.calm()
 			w.runUntilClean(t)
 			captures := 0
-			if operation == simulator.OpCapture {
+			if c.operation == simulator.OpCapture {
 				captures = 1
 			}
 			w.account(t, 6, captures)

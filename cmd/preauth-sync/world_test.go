@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -134,6 +135,49 @@ func (s *served) await(ctx context.Context, operation string, n int) error {
 		case <-ctx.Done():
 			return fmt.Errorf("%d requests %s have arrived, not %d: %w", have, operation, n, ctx.Err())
 		}
+	}
+}
+
+// gate holds the requests of an operation back, from their arrival until it is opened.
+func (s *served) gate(t *testing.T, operation string) (open func()) {
+	t.Helper()
+	closed := make(chan struct{})
+	open = sync.OnceFunc(func() { close(closed) })
+	t.Cleanup(open)
+	s.Inject(simulator.Fault{Operation: operation, Kind: simulator.KindStatus, Match: func(simulator.Request) bool {
+		<-closed
+		return false
+	}})
+	return open
+}
+
+// edit replaces a text of the configuration.
+func (s *served) edit(t *testing.T, before, after string) {
+	t.Helper()
+	content := read(t, s.config)
+	if !strings.Contains(content, before) {
+		t.Fatalf("the configuration does not contain %q:\n%s", before, content)
+	}
+	write(t, s.config, strings.Replace(content, before, after, 1))
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}
+
+// write writes a file aside and puts it in its place.
+func write(t *testing.T, path, content string) {
+	t.Helper()
+	if err := os.WriteFile(path+".new", []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -46,9 +46,11 @@ type service struct {
 	server   *telemetry.Server
 	end      context.CancelFunc
 
-	mu   sync.Mutex
-	log  *zap.Logger
-	last lastCycle
+	mu  sync.Mutex
+	log *zap.Logger
+	// timeout is v4.timeout of the configuration in force.
+	timeout time.Duration
+	last    lastCycle
 	// hopeless is the error with which no later cycle could do anything.
 	hopeless error
 }
@@ -57,6 +59,12 @@ func (s *service) fatal() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.hopeless
+}
+
+func (s *service) drain() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.timeout + drainMargin
 }
 
 func (s *service) logger() *zap.Logger {
@@ -78,13 +86,13 @@ func (d Daemon) Run(ctx context.Context, cfg *config.Config) (err error) {
 	if err := s.open(ctx, cfg); err != nil {
 		return errors.Join(err, s.close(ctx))
 	}
-	defer context.AfterFunc(ctx, s.stopping)()
 	s.started()
-	var reloads sync.WaitGroup
-	reloads.Go(func() { s.reloadOnHangup(ctx) })
+	var beside sync.WaitGroup
+	beside.Go(func() { s.reloadOnHangup(ctx) })
+	beside.Go(func() { <-ctx.Done(); s.stopping() })
 	err = s.runner.Run(ctx)
 	end()
-	reloads.Wait()
+	beside.Wait()
 	err = errors.Join(s.fatal(), err)
 	if errors.Is(err, schedule.ErrDrain) {
 		// What is still running has the ledger: the process's end takes it away.
@@ -116,9 +124,10 @@ func (s *service) open(ctx context.Context, cfg *config.Config) (err error) {
 	if s.app, err = build(cfg, s.Outside, s.ledger, s.ledger.Close, nil); err != nil {
 		return err
 	}
+	s.timeout = cfg.V4.Timeout
 	s.runner = schedule.New(schedule.Options{
 		Schedule: cfg.Schedule, Job: s.cycle, Clock: s.Outside.Clock, Idle: s.pulse.Beat, Panicked: s.panicked,
-		Drain: func() time.Duration { return s.app.Config.V4.Timeout + drainMargin },
+		Drain: s.drain,
 	})
 	s.metrics.Holdings(func() ([]telemetry.Holding, error) { return s.holdings(ctx) })
 	s.metrics.Properties(names(cfg)...)

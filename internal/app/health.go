@@ -28,6 +28,8 @@ type lastCycle struct {
 	// missed is when the next cycle should have been over; zero means never.
 	missed time.Time
 	sinks  []engine.SinkResult
+	// source is why no property at all could be read, if so.
+	source error
 	err    error
 }
 
@@ -57,7 +59,7 @@ func shut(ctx context.Context, server *telemetry.Server) error {
 // account tells everybody who asks how a cycle went.
 func (s *service) account(began time.Time, result engine.Result, err error) {
 	now := s.Outside.Clock()
-	last := lastCycle{finished: now, sinks: result.Sinks, err: err}
+	last := lastCycle{finished: now, sinks: result.Sinks, source: allFailed(result.Properties), err: err}
 	times := s.app.Config.Schedule
 	if second := times.Next(times.Next(now)); !second.IsZero() {
 		last.missed = second.Add(max(0, now.Sub(began)) + lateMargin)
@@ -80,6 +82,20 @@ func (s *service) account(began time.Time, result engine.Result, err error) {
 		s.runner.Next().UTC().Format(time.RFC3339)))
 }
 
+// allFailed gives the first error where every property has one.
+func allFailed(all []engine.PropertyResult) (first error) {
+	for _, p := range all {
+		switch {
+		case p.Name == "":
+		case p.Err == nil:
+			return nil
+		case first == nil:
+			first = p.Err
+		}
+	}
+	return first
+}
+
 // problems is what keeps the daemon from its work, for /readyz.
 func (s *service) problems() []string {
 	s.mu.Lock()
@@ -97,6 +113,9 @@ func (s *service) problems() []string {
 		if sink.Err != nil {
 			found = append(found, fmt.Sprintf("the sink could not be used in the last cycle: %v", sink.Err))
 		}
+	}
+	if last.source != nil {
+		found = append(found, fmt.Sprintf("every property failed in the last cycle, the first with: %v", last.source))
 	}
 	if last.err != nil {
 		found = append(found, fmt.Sprintf("the last cycle broke off: %v", last.err))

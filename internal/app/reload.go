@@ -53,7 +53,7 @@ func (s *service) reload(ctx context.Context) error {
 	s.metrics.Properties(names(cfg)...)
 	s.runner.Reschedule(cfg.Schedule)
 	s.mu.Lock()
-	s.log = s.app.Log
+	s.log, s.timeout = s.app.Log, cfg.V4.Timeout
 	s.mu.Unlock()
 	s.logger().Info("the configuration has been read again, and holds from the next cycle on",
 		telemetry.Event(telemetry.ConfigReloaded), zap.Int("properties", len(cfg.Properties)),

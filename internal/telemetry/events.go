@@ -73,7 +73,7 @@ const (
 const (
 	// DaemonStarted: the daemon runs; its next cycle begins at once.
 	DaemonStarted = "daemon.started"
-	// DaemonStopping: a signal came; what has been sent is waited for.
+	// DaemonStopping: a signal came, or it cannot go on; what has been sent is waited for.
 	DaemonStopping = "daemon.stopping"
 	// DaemonStopped is its last line; the field error says why it could not go on.
 	DaemonStopped = "daemon.stopped"

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -31,15 +32,24 @@ type sinkRuntime struct {
 	// that no poll has shown yet.
 	unmatched bool
 
-	// These begin anew each cycle. createGate lets creates through one at a time
-	// while the proof is open.
+	// holdOff is until when it asked not to be written to.
+	holdOff time.Time
+
+	sinkCycle
+}
+
+// sinkCycle is what begins anew with each cycle.
+type sinkCycle struct {
+	// createGate lets creates through one at a time while the proof is open.
 	createGate chan struct{}
 	unusable   error
-	failures   int
-	tripped    bool
-	canary     chan struct{}
-	holdOff    time.Time
-	matched    bool
+	// failures counts the writes without a definite answer in a row; answered is set
+	// once one had one.
+	failures int
+	answered bool
+	tripped  bool
+	canary   chan struct{}
+	matched  bool
 	// found are records whose create was found by its token in this cycle and that
 	// the PMS had already charged: their capture is due.
 	found []plan.Record
@@ -54,8 +64,7 @@ func newSinkRuntime(e *Engine, opts SinkOptions) *sinkRuntime {
 func (s *sinkRuntime) beginCycle() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.createGate = make(chan struct{}, 1)
-	s.unusable, s.failures, s.tripped, s.canary, s.matched, s.found = nil, 0, false, nil, false, nil
+	s.sinkCycle = sinkCycle{createGate: make(chan struct{}, 1)}
 }
 
 // giveUp stops every write to the sink for the rest of the cycle, and says so once.
@@ -78,14 +87,18 @@ func (s *sinkRuntime) unusableBecause() error {
 	return s.unusable
 }
 
-// outOfUse says why nothing more is sent in this cycle, or gives nil.
+// outOfUse says why this cycle could not use the sink, or gives nil.
 func (s *sinkRuntime) outOfUse() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.tripped {
+	switch {
+	case s.tripped:
 		return errOutage
+	case s.unusable == nil && s.failures > 0 && !s.answered:
+		return errSilent
+	default:
+		return s.unusable
 	}
-	return s.unusable
 }
 
 // update changes the sink's document, durably.
@@ -196,6 +209,8 @@ func (s *sinkRuntime) permit(ctx context.Context) (release func(), err error) {
 	}
 }
 
+var errSilent = errors.New("no write has had a definite answer in this cycle")
+
 var errOutage = fmt.Errorf("nothing more is sent in this cycle after %d writes in a row without a definite answer", outageAfter)
 
 // judge counts an outcome towards an outage, or ends one.
@@ -220,7 +235,7 @@ func (s *sinkRuntime) tally(definite bool) (tripped, first, outage bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if definite {
-		s.failures = 0
+		s.failures, s.answered = 0, true
 		return s.tripped, false, s.doc.Outage
 	}
 	s.failures++
