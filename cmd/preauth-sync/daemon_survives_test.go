@@ -98,9 +98,9 @@ func TestADaemonGoesOnOnceThePMSIsBack(t *testing.T) {
 
 func TestAWrongSecretIsToldInEachCycleUntilAReloadMendsIt(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct{ name, event, advice string }{
-		{"password", "sink.unusable", "v4 refused the login"},
-		{"access_token", "source.failed", "check connector.client_token and the property's access_token"},
+	for _, c := range []struct{ name, event, advice, unready string }{
+		{"password", "sink.unusable", "v4 refused the login", "the sink could not be used"},
+		{"access_token", "source.failed", "check connector.client_token and the property's access_token", "every property failed"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -116,6 +116,7 @@ func TestAWrongSecretIsToldInEachCycleUntilAReloadMendsIt(t *testing.T) {
 			if success != 0 && c.name == "access_token" {
 				t.Errorf("a success is shown: %v", success)
 			}
+			d.becomes(t, 503, c.unready)
 			w.account(t, 0, 0)
 			address := strings.TrimPrefix(d.url, "http://")
 			write(t, w.config, strings.Replace(good, `listen: ""`, `listen: "`+address+`"`, 1))

@@ -40,6 +40,9 @@ const (
 	settle  = 5 * time.Minute
 )
 
+// v4Address leads to the same world as the PMS's address, and can be refused by itself.
+const v4Address = "http://127.0.0.1:2"
+
 // bench is the whole program, built as it is in production, between a simulated
 // PMS and a simulated billing platform, in virtual time.
 type bench struct {
@@ -142,7 +145,7 @@ func (b *bench) configure(change ...func(*config.Config)) {
 		folder := b.t.TempDir()
 		file := filepath.Join(folder, "config.yaml")
 		text := b.world.ConfigYAML(simulator.ConfigOptions{
-			Address: b.server.URL(), StatePath: b.path, CustomersDir: folder, Timeout: timeout, Settle: settle,
+			Address: b.server.URL(), V4Address: v4Address, StatePath: b.path, CustomersDir: folder, Timeout: timeout, Settle: settle,
 		})
 		b.must(b.world.WriteCustomers(folder))
 		b.must(os.WriteFile(file, []byte(text), 0o600))
@@ -530,12 +533,16 @@ type wire struct {
 	conns []net.Conn
 	// refuse is how many of the next dials are refused; all of them when negative.
 	refuse int
-	dead   bool
+	// only limits that to the dials of one address, such as 127.0.0.1:2, and because is
+	// what they end with; "" and nil mean any, and that nobody listens there.
+	only    string
+	because error
+	dead    bool
 }
 
 func (w *wire) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	if w.refused() {
-		return nil, &net.OpError{Op: "dial", Net: network, Err: syscall.ECONNREFUSED}
+	if err := w.refused(address); err != nil {
+		return nil, &net.OpError{Op: "dial", Net: network, Err: err}
 	}
 	conn, err := w.to(ctx, network, address)
 	if err != nil {
@@ -551,17 +558,19 @@ func (w *wire) dial(ctx context.Context, network, address string) (net.Conn, err
 	return conn, nil
 }
 
-func (w *wire) refused() bool {
+func (w *wire) refused(address string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.dead {
-		return true
+	if !w.dead && (w.refuse == 0 || (w.only != "" && w.only != address)) {
+		return nil
 	}
 	if w.refuse > 0 {
 		w.refuse--
-		return true
 	}
-	return w.refuse < 0
+	if w.because != nil {
+		return w.because
+	}
+	return syscall.ECONNREFUSED
 }
 
 func (w *wire) refuseNext(dials int) {

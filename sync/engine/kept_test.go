@@ -27,8 +27,8 @@ func TestWhatWaitsForTheFuseComesBackAsItWas(t *testing.T) {
 		amount := pick("amount", "22.00", "22", "0.001", "1e3", "99999999999999999999.99", "-5", "0")
 		p := preauth.Preauthorization{
 			ID: preauth.ID(someID), CustomerID: preauth.ID(pick("customer", someID, "")),
-			CardID: pick("card", someID, "20725048-B6EC-40F0-9D0A-7E5273D8B861", "{"+someID+"}", "card 7", ""),
-			Amount: preauth.Money{Amount: decimal.RequireFromString(amount), Currency: pick("currency", "EUR", "CZK")},
+			CardID:      pick("card", someID, "20725048-B6EC-40F0-9D0A-7E5273D8B861", "{"+someID+"}", "card 7", ""),
+			Amount:      preauth.Money{Amount: decimal.RequireFromString(amount), Currency: pick("currency", "EUR", "CZK")},
 			AmountFault: pick("fault", "", "", "no gross value"), Active: rapid.Bool().Draw(t, "active"),
 			State: preauth.State(rapid.IntRange(0, 6).Draw(t, "state")), Code: pick("code", "", "C-1"),
 		}

@@ -43,7 +43,7 @@ type propertyRun struct {
 	// must show, by customer.
 	unfinished map[preauth.ID][]preauth.ID
 
-	mu      sync.Mutex
+	mu sync.Mutex
 	// pending wait until the fuse has counted the whole plan.
 	pending []kept
 	// requests counts those of the plan, also above the fuse.
