@@ -250,7 +250,9 @@ func (a *App) sinkOptions() engine.SinkOptions {
 
 // Reload lets the program go on with another configuration, from the next cycle
 // on. With an error the old one holds and nothing has changed. What the state
-// file is bound to cannot change while it is open: its path and both addresses.
+// file is bound to cannot change while it is open: its path and both addresses. It
+// is to be called between two cycles: what a cycle under way sends does not count
+// towards a limit that changes.
 func (a *App) Reload(cfg *config.Config) error {
 	if cfg.State.Path != a.Config.State.Path {
 		return fmt.Errorf("state.path has changed from %s to %s: stop the program and start it again for that",

@@ -78,11 +78,14 @@ func (s *service) logger() *zap.Logger {
 // state file or the metrics listener; or engine.ErrLedger or an
 // *engine.BindingError, with which no cycle can do anything any more; or
 // schedule.ErrDrain.
-func (d Daemon) Run(ctx context.Context, cfg *config.Config) (err error) {
-	ctx, end := context.WithCancel(ctx)
-	defer end()
+func (d Daemon) Run(ctx context.Context, cfg *config.Config) error {
 	d.Outside = d.Outside.withDefaults()
-	s := &service{Daemon: d, end: end}
+	return (&service{Daemon: d}).run(ctx, cfg)
+}
+
+func (s *service) run(ctx context.Context, cfg *config.Config) (err error) {
+	ctx, s.end = context.WithCancel(ctx)
+	defer s.end()
 	if err := s.open(ctx, cfg); err != nil {
 		return errors.Join(err, s.close(ctx))
 	}
@@ -91,7 +94,7 @@ func (d Daemon) Run(ctx context.Context, cfg *config.Config) (err error) {
 	beside.Go(func() { s.reloadOnHangup(ctx) })
 	beside.Go(func() { <-ctx.Done(); s.stopping() })
 	err = s.runner.Run(ctx)
-	end()
+	s.end()
 	beside.Wait()
 	err = errors.Join(s.fatal(), err)
 	if errors.Is(err, schedule.ErrDrain) {

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"time"
 
@@ -42,8 +43,11 @@ func (s *service) serve(ctx context.Context, address string) (*telemetry.Server,
 	if err != nil {
 		return nil, err
 	}
-	health := telemetry.Health{Pulse: s.pulse, Stall: stallLimit, Ready: s.problems, Metrics: s.metrics.Handler()}
-	return telemetry.Serve(listener, health.Handler()), nil
+	return telemetry.Serve(listener, s.health()), nil
+}
+
+func (s *service) health() http.Handler {
+	return telemetry.Health{Pulse: s.pulse, Stall: stallLimit, Ready: s.problems, Metrics: s.metrics.Handler()}.Handler()
 }
 
 // shut ends a server, if there is one.

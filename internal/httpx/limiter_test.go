@@ -165,3 +165,65 @@ func TestNoLimitMeansNoWait(t *testing.T) {
 		}
 	})
 }
+
+func TestALimitThatChangesIsNeverExceeded(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		type rule struct {
+			limit int // 0 means none
+			per   time.Duration
+		}
+		rules := make([]rule, rapid.IntRange(2, 6).Draw(rt, "rules"))
+		for i := range rules {
+			rules[i] = rule{rapid.IntRange(0, 6).Draw(rt, "limit"), time.Duration(rapid.IntRange(1, 20).Draw(rt, "per")) * time.Second}
+		}
+		each := rapid.IntRange(1, 15).Draw(rt, "requests")
+		synctest.Test(t, func(t *testing.T) {
+			var limiter *Limiter
+			var sent []time.Time
+			for i, now := range rules {
+				if i == 0 {
+					limiter = NewLimiter(now.limit, now.per)
+				} else {
+					limiter = limiter.Next(now.limit, now.per)
+				}
+				for range each {
+					if err := limiter.Wait(t.Context()); err != nil {
+						t.Fatal(err)
+					}
+					sent = append(sent, time.Now())
+					within := 0
+					for _, at := range sent {
+						if time.Since(at) < now.per {
+							within++
+						}
+					}
+					if now.limit > 0 && within > now.limit {
+						t.Fatalf("under the rules %+v, %d requests within %s of one sent under rule %d", rules, within, now.per, i)
+					}
+				}
+				nap(t.Context(), time.Nanosecond) // what is sent at the same moment was not sent before
+			}
+		})
+	})
+}
+
+func TestALimitThatStaysTheSameGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limiter := NewLimiter(3, time.Minute)
+		start := time.Now()
+		for range 3 {
+			if err := limiter.Next(3, time.Minute).Wait(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if took := time.Since(start); took != 0 {
+			t.Errorf("a limit that stays the same made a burst wait %s", took)
+		}
+		if err := limiter.Next(3, time.Minute).Wait(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(start); took < time.Minute {
+			t.Errorf("a limit that stays the same forgot what was sent: the fourth came after %s", took)
+		}
+	})
+}

@@ -1,19 +1,15 @@
 package engine_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,8 +21,6 @@ import (
 	"github.com/preauth-sync/preauth-sync/internal/config"
 	"github.com/preauth-sync/preauth-sync/internal/httpx"
 	"github.com/preauth-sync/preauth-sync/internal/simulator"
-	"github.com/preauth-sync/preauth-sync/preauth"
-	"github.com/preauth-sync/preauth-sync/state"
 	"github.com/preauth-sync/preauth-sync/state/ledgertest"
 	"github.com/preauth-sync/preauth-sync/sync/engine"
 	"github.com/preauth-sync/preauth-sync/sync/plan"
@@ -178,7 +172,7 @@ func (b *bench) tryStart(change ...func(*config.Config)) error {
 	cycles := 0
 	a, err := app.Open(b.cfg, app.Outside{
 		Logs: b.logs, Clock: time.Now, Random: func() float64 { return 0 },
-		Transport: httpx.TransportConfig{DialContext: b.wire.dial, NoProxy: true},
+		Transport: b.transport(),
 		NewID: func() string {
 			cycles++
 			return fmt.Sprintf("cycle-%d-%d", b.files, cycles)
@@ -194,6 +188,11 @@ func (b *bench) tryStart(change ...func(*config.Config)) error {
 		b.app = a
 	}
 	return err
+}
+
+// transport is the process's way to both APIs.
+func (b *bench) transport() httpx.TransportConfig {
+	return httpx.TransportConfig{DialContext: b.wire.dial, NoProxy: true}
 }
 
 // stop closes the program, if it is open.
@@ -303,78 +302,6 @@ func (b *bench) must(err error) {
 	}
 }
 
-// look opens a copy of the state file, so that the program can have it meanwhile.
-func (b *bench) look(read func(l *state.Ledger)) {
-	b.t.Helper()
-	l, err := state.Open(state.Options{Path: b.copy(false), Mode: state.ReadOnly})
-	b.must(err)
-	defer func() { _ = l.Close() }()
-	read(l)
-}
-
-// record gives what the ledger knows of a preauthorization.
-func (b *bench) record(id string) plan.Record {
-	b.t.Helper()
-	var rec plan.Record
-	b.look(func(l *state.Ledger) {
-		found, _, err := l.Record(b.t.Context(), preauth.ID(id))
-		b.must(err)
-		rec = found
-	})
-	return rec
-}
-
-// sink gives what the ledger knows of the sink.
-func (b *bench) sink() plan.Sink {
-	b.t.Helper()
-	var doc plan.Sink
-	b.look(func(l *state.Ledger) {
-		found, _, err := l.Sink(b.t.Context(), app.SinkName)
-		b.must(err)
-		doc = found
-	})
-	return doc
-}
-
-// journal gives a preauthorization's lines, as their events alone.
-func (b *bench) journal(id string) []string {
-	b.t.Helper()
-	var events []string
-	for _, line := range b.lines(id) {
-		events = append(events, line.Event)
-	}
-	return events
-}
-
-func (b *bench) lines(id string) []plan.Entry {
-	b.t.Helper()
-	var lines []plan.Entry
-	b.look(func(l *state.Ledger) {
-		found, err := l.Journal(b.t.Context(), preauth.ID(id))
-		b.must(err)
-		lines = found
-	})
-	return lines
-}
-
-// expect compares a record's phase and mark; reason "" means not parked.
-func (b *bench) expect(id string, phase plan.Phase, reason plan.Reason) plan.Record {
-	b.t.Helper()
-	rec := b.record(id)
-	var parked plan.Reason
-	if rec.Park != nil {
-		parked = rec.Park.Reason
-	}
-	if rec.Phase != phase || parked != reason {
-		detail := ""
-		if rec.Park != nil {
-			detail = rec.Park.Detail
-		}
-		b.t.Errorf("%s is %s and parked %q (%s), want %s and %q", id, rec.Phase, parked, detail, phase, reason)
-	}
-	return rec
-}
-
 // effects compares how many creates and captures v4 has made in all.
 func (b *bench) effects(creates, captures int) {
 	b.t.Helper()
@@ -445,53 +372,6 @@ func (b *bench) once(operation string, f simulator.Fault) {
 	b.fault(operation, f)
 }
 
-// requests gives those of an operation, oldest first; with about, those that have it in their body.
-func (b *bench) requests(operation, about string) []request {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	var found []request
-	for _, r := range b.seen {
-		if r.Operation == operation && strings.Contains(r.body, about) {
-			found = append(found, r)
-		}
-	}
-	return found
-}
-
-// lookups are the searches for a token.
-func (b *bench) lookups(token string) []request { return b.requests(simulator.OpSearch, token) }
-
-// sent compares how often an operation has been sent about a token or an identity.
-func (b *bench) sent(operation, about string, times int) {
-	b.t.Helper()
-	if got := len(b.requests(operation, about)); got != times {
-		b.t.Errorf("%d requests to %s about %q, want %d", got, operation, about, times)
-	}
-}
-
-// events gives the log lines of an event.
-func (b *bench) events(event string) []map[string]any {
-	b.t.Helper()
-	var found []map[string]any
-	for text := range strings.Lines(b.logs.String()) {
-		var line map[string]any
-		if err := json.Unmarshal([]byte(text), &line); err != nil {
-			b.t.Fatalf("not a log line: %q: %v", text, err)
-		}
-		if line["event"] == event {
-			found = append(found, line)
-		}
-	}
-	return found
-}
-
-func (b *bench) told(event string, times int) {
-	b.t.Helper()
-	if got := len(b.events(event)); got != times {
-		b.t.Errorf("the log tells %s %d times, want %d", event, got, times)
-	}
-}
-
 // proven starts the program on a sink that has shown that it keeps tokens.
 func (b *bench) proven(change ...func(*config.Config)) {
 	b.t.Helper()
@@ -506,94 +386,3 @@ func (b *bench) proven(change ...func(*config.Config)) {
 
 // only gives the account of the one property.
 func only(r engine.Result) engine.PropertyResult { return r.Properties[0] }
-
-// buffer is where the program logs.
-type buffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
-}
-
-// wire is one process's way to the network.
-type wire struct {
-	to func(ctx context.Context, network, address string) (net.Conn, error)
-
-	mu    sync.Mutex
-	conns []net.Conn
-	// refuse is how many of the next dials are refused; all of them when negative.
-	refuse int
-	// only limits that to the dials of one address, such as 127.0.0.1:2, and because is
-	// what they end with; "" and nil mean any, and that nobody listens there.
-	only    string
-	because error
-	dead    bool
-}
-
-func (w *wire) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	if err := w.refused(address); err != nil {
-		return nil, &net.OpError{Op: "dial", Net: network, Err: err}
-	}
-	conn, err := w.to(ctx, network, address)
-	if err != nil {
-		return nil, err
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.dead {
-		_ = conn.Close()
-		return nil, net.ErrClosed
-	}
-	w.conns = append(w.conns, conn)
-	return conn, nil
-}
-
-func (w *wire) refused(address string) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if !w.dead && (w.refuse == 0 || (w.only != "" && w.only != address)) {
-		return nil
-	}
-	if w.refuse > 0 {
-		w.refuse--
-	}
-	if w.because != nil {
-		return w.because
-	}
-	return syscall.ECONNREFUSED
-}
-
-func (w *wire) refuseNext(dials int) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.refuse = dials
-}
-
-// hangUp closes every connection; new ones may be made.
-func (w *wire) hangUp() {
-	w.mu.Lock()
-	conns := w.conns
-	w.conns = nil
-	w.mu.Unlock()
-	for _, conn := range conns {
-		_ = conn.Close()
-	}
-}
-
-// kill is what the kernel does to a killed process's connections.
-func (w *wire) kill() {
-	w.mu.Lock()
-	w.dead = true
-	w.mu.Unlock()
-	w.hangUp()
-}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -54,7 +55,7 @@ func (s *sinkRuntime) doubtCount() int {
 	return len(s.doubts)
 }
 
-// dueDoubts gives what may be looked up now, in the order of their Ids.
+// dueDoubts gives what may be looked up now, what has waited longest first.
 func (s *sinkRuntime) dueDoubts() []preauth.ID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -64,9 +65,15 @@ func (s *sinkRuntime) dueDoubts() []preauth.ID {
 			due = append(due, id)
 		}
 	}
-	slices.Sort(due)
+	slices.SortFunc(due, func(a, b preauth.ID) int {
+		return cmp.Or(s.doubts[a].due.Compare(s.doubts[b].due), cmp.Compare(a, b))
+	})
 	return due
 }
+
+// lookUpsFailed is how many look-ups in a row may fail: then v4 is out of order,
+// and the next cycle goes on.
+const lookUpsFailed = 3
 
 // verifyDue gives a verdict on what is due, where one can be given.
 func (s *sinkRuntime) verifyDue(ctx context.Context, c *cycle) {
@@ -82,11 +89,18 @@ func (s *sinkRuntime) verifyDue(ctx context.Context, c *cycle) {
 	if err := s.ensureOpen(ctx, c); err != nil || s.e.isOlder() {
 		return
 	}
+	failed := 0
 	for _, id := range due {
-		if ctx.Err() != nil || s.unusableBecause() != nil {
+		if ctx.Err() != nil || s.unusableBecause() != nil || failed == lookUpsFailed {
 			return
 		}
-		if run, err := s.verifyOne(ctx, c, id); err != nil {
+		run, err := s.verifyOne(ctx, c, id)
+		if err == nil {
+			failed = 0
+			continue
+		}
+		failed++
+		if ctx.Err() == nil {
 			run.account.failQuietly(err)
 			run.account.log.Error("could not be verified; tried again later", telemetry.Event(telemetry.VerifyFailed),
 				telemetry.PreauthorizationID(string(id)), telemetry.Err(err))
