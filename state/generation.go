@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 
+	bolt "go.etcd.io/bbolt"
+
 	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
 
@@ -38,6 +40,10 @@ func readGeneration(path string, about wireFile) (beside uint64, why string) {
 		return 0, fmt.Sprintf("its generation is %d and %s is missing", about.Generation, name)
 	case err != nil:
 		return 0, fmt.Sprintf("its generation is %d and %s cannot be read: %v", about.Generation, name, err)
+	case beside == 0 && about.Generation == 0, beside == 0 && about.Generation == 1 && owner == about.ID:
+		return 0, "" // nothing was ever sent, or the first start died before it could say more
+	case beside == 0:
+		return 0, fmt.Sprintf("its generation is %d and %s says that there never was one", about.Generation, name)
 	case beside > about.Generation:
 		return beside, fmt.Sprintf("its generation is %d and %s says %d", about.Generation, name, beside)
 	case owner != "" && owner != about.ID:
@@ -62,7 +68,7 @@ func parseGeneration(name string) (generation uint64, owner string, err error) {
 	line, whole := strings.CutSuffix(string(content), "\n")
 	number, owner, _ := strings.Cut(line, " ")
 	generation, err = strconv.ParseUint(number, 10, 64)
-	if err != nil || !whole || generation == 0 || generation > maxGeneration || strings.ContainsAny(owner, " \n") {
+	if err != nil || !whole || generation > maxGeneration || strings.ContainsAny(owner, " \n") {
 		return 0, "", errors.New("it is not a generation")
 	}
 	return generation, owner, nil
@@ -78,6 +84,9 @@ func (l *Ledger) Advance(ctx context.Context, adopted bool) (uint64, error) {
 	if err := l.checkPath(); err != nil {
 		return 0, err
 	}
+	if err := l.firstGeneration(); err != nil {
+		return 0, err
+	}
 	var stored wireFile
 	err := l.updateFile(func(about *wireFile) {
 		about.Generation = max(about.Generation, l.beside) + 1
@@ -89,15 +98,36 @@ func (l *Ledger) Advance(ctx context.Context, adopted bool) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	line := fmt.Sprintf("%d %s\n", stored.Generation, stored.ID)
-	if err := writeAside(generationPath(l.options.Path), []byte(line)); err != nil {
-		return 0, l.fail(fmt.Errorf("the generation beside the state file, %s, cannot be written: %w",
-			generationPath(l.options.Path), err))
+	if err := l.putBeside(stored.Generation, stored.ID); err != nil {
+		return 0, err
 	}
 	l.about.Lock()
 	defer l.about.Unlock()
 	l.file.Older = stored.Older
 	return stored.Generation, nil
+}
+
+// firstGeneration puts a 0 beside a file that has never had a generation. Without
+// it a crash right after the first one was committed would look as if the
+// generation beside the file had been lost.
+func (l *Ledger) firstGeneration() error {
+	if _, err := os.Stat(generationPath(l.options.Path)); !errors.Is(err, fs.ErrNotExist) {
+		return nil //nolint:nilerr // what is there, or cannot be looked at, has been judged at the start
+	}
+	var about wireFile
+	if err := l.view(func(tx *bolt.Tx) error { return l.getFile(tx, &about) }); err != nil || about.Generation > 0 {
+		return err
+	}
+	return l.putBeside(0, about.ID)
+}
+
+func (l *Ledger) putBeside(generation uint64, id string) error {
+	line := fmt.Sprintf("%d %s\n", generation, id)
+	if err := writeAside(generationPath(l.options.Path), []byte(line)); err != nil {
+		return l.fail(fmt.Errorf("the generation beside the state file, %s, cannot be written: %w",
+			generationPath(l.options.Path), err))
+	}
+	return nil
 }
 
 // MarkOlder stores that the file may be older than the world, and why, until

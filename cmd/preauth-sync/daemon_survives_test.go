@@ -100,7 +100,7 @@ func TestAWrongSecretIsToldInEachCycleUntilAReloadMendsIt(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, event, advice, unready string }{
 		{"password", "sink.unusable", "v4 refused the login", "the sink could not be used"},
-		{"access_token", "source.failed", "check connector.client_token and the property's access_token", "every property failed"},
+		{"access_token", "source.failed", "check connector.client_token and the property's access_token", "no property could be read"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/preauth-sync/preauth-sync/internal/config"
+	"github.com/preauth-sync/preauth-sync/internal/httpx"
 	"github.com/preauth-sync/preauth-sync/internal/telemetry"
 	"github.com/preauth-sync/preauth-sync/preauth"
 	"github.com/preauth-sync/preauth-sync/state"
@@ -135,7 +136,7 @@ func (a *Answers) answer(
 		if err != nil {
 			return plan.Answered{}, err
 		}
-		out.Entry.Event = event
+		out.Entry.Event, out.Entry.Note = event, httpx.Redact(out.Entry.Note, a.Config.Secrets()...)
 		err = a.Ledger.Commit(ctx, plan.Batch{Records: []plan.Record{out.Record}, Journal: []plan.Entry{out.Entry}})
 		if errors.Is(err, plan.ErrConflict) {
 			continue // a cycle has changed the record meanwhile

@@ -3,12 +3,14 @@
 package app
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"maps"
 	"math/rand/v2"
+	"net/http"
 	"slices"
 	"time"
 
@@ -18,6 +20,7 @@ import (
 	"github.com/preauth-sync/preauth-sync/internal/config"
 	"github.com/preauth-sync/preauth-sync/internal/httpx"
 	"github.com/preauth-sync/preauth-sync/internal/telemetry"
+	"github.com/preauth-sync/preauth-sync/preauth"
 	v4 "github.com/preauth-sync/preauth-sync/sinks/v4"
 	"github.com/preauth-sync/preauth-sync/sources/connector"
 	"github.com/preauth-sync/preauth-sync/state"
@@ -38,10 +41,15 @@ type Outside struct {
 	Random func() float64
 	// Transport is how both APIs are reached.
 	Transport httpx.TransportConfig
+	// Tries is the most that a read or a login is sent; 0 leaves it to the clients.
+	Tries int
 	// NewID names cycles.
 	NewID func() string
 	// Hooks hear what goes on, for metrics and the watchdog. Each may be nil.
 	Hooks Hooks
+	// Retired are secrets of earlier configurations: a rotated token may still be
+	// good, and an API may still echo it.
+	Retired []httpx.Secret
 }
 
 // Hooks hear what goes on in a program.
@@ -73,6 +81,11 @@ func (o Outside) withDefaults() Outside {
 	return o
 }
 
+// secrets are those that no output may show.
+func (o Outside) secrets(cfg *config.Config) []httpx.Secret {
+	return append(cfg.Secrets(), o.Retired...)
+}
+
 // App is a built program.
 type App struct {
 	Config *config.Config
@@ -95,7 +108,7 @@ func Logger(cfg *config.Config, outside Outside) (*zap.Logger, error) {
 	outside = outside.withDefaults()
 	return telemetry.New(outside.Logs, telemetry.Options{
 		Level: cfg.Log.Level, Format: cfg.Log.Format, Clock: outside.Clock,
-	}, telemetry.Redact(cfg.Secrets()...))
+	}, telemetry.Redact(outside.secrets(cfg)...))
 }
 
 // Clients builds everything but the ledger and the engine: what check needs.
@@ -127,7 +140,7 @@ func (a *App) buildSources() error {
 	for _, p := range a.Config.Properties {
 		client, err := connector.New(connector.Config{
 			Address: cfg.Address, Client: cfg.Client, ClientToken: cfg.ClientToken, AccessToken: p.AccessToken,
-			Timeout: cfg.Timeout, Limiter: a.limits.of(connector.API+" "+p.AccessToken.Reveal(), cfg.RateLimit), Slots: slots,
+			Timeout: cfg.Timeout, Tries: a.outside.Tries, Limiter: a.limits.of(connector.API+" "+p.AccessToken.Reveal(), cfg.RateLimit), Slots: slots,
 			Backoff: httpx.Backoff{Random: a.outside.Random}, Transport: transport, Now: a.outside.Clock,
 			Observer: a.observe(a.Log.With(telemetry.Property(p.Name))),
 		})
@@ -147,7 +160,7 @@ func (a *App) buildSink() error {
 			Token: cfg.Auth.Token, LoginAddress: cfg.Auth.LoginAddress, ClientID: cfg.Auth.ClientID,
 			Username: cfg.Auth.Username, Password: cfg.Auth.Password, ClientSecret: cfg.Auth.ClientSecret,
 		},
-		Timeout: cfg.Timeout, Limiter: a.limits.of(SinkName, cfg.RateLimit),
+		Timeout: cfg.Timeout, Tries: a.outside.Tries, Limiter: a.limits.of(SinkName, cfg.RateLimit),
 		CaptureField: cfg.CaptureField, CaptureEmptyReply: string(cfg.CaptureEmptyReply),
 		AlreadyCapturedCodes: cfg.AlreadyCapturedCodes, Transport: a.outside.Transport,
 		Observer: a.observe(a.Log), Now: a.outside.Clock, Random: a.outside.Random,
@@ -250,10 +263,12 @@ func (a *App) sinkOptions() engine.SinkOptions {
 
 // Reload lets the program go on with another configuration, from the next cycle
 // on. With an error the old one holds and nothing has changed. What the state
-// file is bound to cannot change while it is open: its path and both addresses. It
-// is to be called between two cycles: what a cycle under way sends does not count
-// towards a limit that changes.
-func (a *App) Reload(cfg *config.Config) error {
+// file is bound to cannot change while it is open: its path and both addresses,
+// and whose tokens the properties have. Credentials that either API refuses are
+// an error too; an API that cannot be reached says nothing. It is to be called
+// between two cycles: what a cycle under way sends does not count towards a
+// limit that changes.
+func (a *App) Reload(ctx context.Context, cfg *config.Config) error {
 	if cfg.State.Path != a.Config.State.Path {
 		return fmt.Errorf("state.path has changed from %s to %s: stop the program and start it again for that",
 			a.Config.State.Path, cfg.State.Path)
@@ -262,16 +277,52 @@ func (a *App) Reload(cfg *config.Config) error {
 		return fmt.Errorf("the addresses have changed from %s and %s to %s and %s: stop the program, say `preauth-sync state rebind` "+
 			"if they are the same systems, and start it again", was.ConnectorAddress, was.SinkAddress, is.ConnectorAddress, is.SinkAddress)
 	}
-	next, err := connect(cfg, a.outside, maps.Clone(a.limits))
+	outside := a.outside
+	outside.Retired = append(slices.Clone(outside.Retired), a.Config.Secrets()...)
+	next, err := connect(cfg, outside, maps.Clone(a.limits))
 	if err != nil {
 		return err
+	}
+	if err := next.vouch(ctx, a.ledger); err != nil {
+		return errors.Join(err, next.Close())
 	}
 	if err := a.Engine.Reconfigure(next.options(a.ledger, next.Log)); err != nil {
 		return errors.Join(err, next.Close())
 	}
 	a.release()
 	zap.RedirectStdLog(next.Log.With(telemetry.Event(telemetry.RuntimeMessage))) // releasing the old one has undone it
-	a.Config, a.Log, a.Sources, a.Sink, a.limits, a.closers = cfg, next.Log, next.Sources, next.Sink, next.limits, next.closers
+	a.Config, a.Log, a.Sources, a.Sink = cfg, next.Log, next.Sources, next.Sink
+	a.outside, a.limits, a.closers = outside, next.limits, next.closers
+	return nil
+}
+
+// vouchLimit is how long both APIs are waited for before new credentials are
+// taken without their word.
+const vouchLimit = 20 * time.Second
+
+// vouch asks both APIs whether they take the credentials, and whose tokens they are.
+func (a *App) vouch(ctx context.Context, ledger engine.Ledger) error {
+	ctx, cancel := context.WithTimeout(ctx, vouchLimit)
+	defer cancel()
+	known, err := ledger.Properties(ctx)
+	if err != nil {
+		return err
+	}
+	for i, p := range a.Config.Properties {
+		enterprise, err := a.Sources[i].Enterprise(ctx)
+		if refusal, ok := errors.AsType[*connector.Error](err); ok && (refusal.Status == http.StatusUnauthorized || refusal.Status == http.StatusForbidden) {
+			return fmt.Errorf("property %s: %w", p.Name, err)
+		}
+		if err != nil {
+			continue
+		}
+		if err := engine.CheckBinding(known, p.Name, enterprise); err != nil {
+			return err
+		}
+	}
+	if refusal, ok := errors.AsType[*preauth.SinkRefusal](a.Sink.Ready(ctx)); ok {
+		return refusal
+	}
 	return nil
 }
 

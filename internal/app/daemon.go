@@ -48,6 +48,8 @@ type service struct {
 
 	mu  sync.Mutex
 	log *zap.Logger
+	// secrets are those that what /readyz tells must not show.
+	secrets []httpx.Secret
 	// timeout is v4.timeout of the configuration in force.
 	timeout time.Duration
 	last    lastCycle
@@ -84,6 +86,10 @@ func (d Daemon) Run(ctx context.Context, cfg *config.Config) error {
 }
 
 func (s *service) run(ctx context.Context, cfg *config.Config) (err error) {
+	if s.log, err = Logger(cfg, s.Outside); err != nil {
+		return err
+	}
+	defer func() { s.stopped(err) }()
 	ctx, s.end = context.WithCancel(ctx)
 	defer s.end()
 	if err := s.open(ctx, cfg); err != nil {
@@ -106,9 +112,6 @@ func (s *service) run(ctx context.Context, cfg *config.Config) (err error) {
 
 // open builds everything, in the order in which it can be refused.
 func (s *service) open(ctx context.Context, cfg *config.Config) (err error) {
-	if s.log, err = Logger(cfg, s.Outside); err != nil {
-		return err
-	}
 	s.notifier = telemetry.NewNotifier(func(err error) {
 		s.logger().Warn("systemd could not be told", telemetry.Event(telemetry.NotifyFailed), telemetry.Err(err))
 	})
@@ -127,7 +130,7 @@ func (s *service) open(ctx context.Context, cfg *config.Config) (err error) {
 	if s.app, err = build(cfg, s.Outside, s.ledger, s.ledger.Close, nil); err != nil {
 		return err
 	}
-	s.timeout = cfg.V4.Timeout
+	s.timeout, s.secrets = cfg.V4.Timeout, s.Outside.secrets(cfg)
 	s.runner = schedule.New(schedule.Options{
 		Schedule: cfg.Schedule, Job: s.cycle, Clock: s.Outside.Clock, Idle: s.pulse.Beat, Panicked: s.panicked,
 		Drain: s.drain,
@@ -151,6 +154,19 @@ func (s *service) started() {
 func (s *service) stopping() {
 	s.notifier.Stopping()
 	s.logger().Info("stopping: nothing more is begun, and what has been sent is waited for", telemetry.Event(telemetry.DaemonStopping))
+}
+
+// stopped writes the last line. What the engine has told is not told again.
+func (s *service) stopped(err error) {
+	if err == nil {
+		s.logger().Info("stopped: nothing is in flight that the state file does not know", telemetry.Event(telemetry.DaemonStopped))
+		return
+	}
+	fields := []zap.Field{telemetry.Event(telemetry.DaemonStopped)}
+	if _, binding := errors.AsType[*engine.BindingError](err); !binding && !errors.Is(err, engine.ErrLedger) {
+		fields = append(fields, telemetry.Err(err))
+	}
+	s.logger().Error("the daemon cannot go on", fields...)
 }
 
 // close releases what open has built, the last first.

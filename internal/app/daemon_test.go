@@ -218,7 +218,7 @@ func TestReadinessOverALife(t *testing.T) {
 				t.Errorf("healthz is %d while it waits for the PMS: %s", status, body)
 			}
 		}
-		r.notReady("every property failed")
+		r.notReady("no property could be read")
 		hangs()
 		r.pass(10 * time.Minute)
 		r.ready()

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/preauth-sync/preauth-sync/internal/httpx"
 	"github.com/preauth-sync/preauth-sync/internal/telemetry"
 	"github.com/preauth-sync/preauth-sync/sync/engine"
 	"github.com/preauth-sync/preauth-sync/sync/plan"
@@ -29,7 +30,7 @@ type lastCycle struct {
 	// missed is when the next cycle should have been over; zero means never.
 	missed time.Time
 	sinks  []engine.SinkResult
-	// source is why no property at all could be read, if so.
+	// source is why no property could be read, if so.
 	source error
 	err    error
 }
@@ -63,7 +64,7 @@ func shut(ctx context.Context, server *telemetry.Server) error {
 // account tells everybody who asks how a cycle went.
 func (s *service) account(began time.Time, result engine.Result, err error) {
 	now := s.Outside.Clock()
-	last := lastCycle{finished: now, sinks: result.Sinks, source: allFailed(result.Properties), err: err}
+	last := lastCycle{finished: now, sinks: result.Sinks, source: allUnread(result.Properties), err: err}
 	times := s.app.Config.Schedule
 	if second := times.Next(times.Next(now)); !second.IsZero() {
 		last.missed = second.Add(max(0, now.Sub(began)) + lateMargin)
@@ -86,12 +87,12 @@ func (s *service) account(began time.Time, result engine.Result, err error) {
 		s.runner.Next().UTC().Format(time.RFC3339)))
 }
 
-// allFailed gives the first error where every property has one.
-func allFailed(all []engine.PropertyResult) (first error) {
+// allUnread gives the first error where nothing could be read of any property.
+func allUnread(all []engine.PropertyResult) (first error) {
 	for _, p := range all {
 		switch {
 		case p.Name == "":
-		case p.Err == nil:
+		case !p.Unread:
 			return nil
 		case first == nil:
 			first = p.Err
@@ -103,7 +104,7 @@ func allFailed(all []engine.PropertyResult) (first error) {
 // problems is what keeps the daemon from its work, for /readyz.
 func (s *service) problems() []string {
 	s.mu.Lock()
-	last := s.last
+	last, secrets := s.last, s.secrets
 	s.mu.Unlock()
 	if last.finished.IsZero() {
 		return []string{"the first cycle is not over yet"}
@@ -119,10 +120,13 @@ func (s *service) problems() []string {
 		}
 	}
 	if last.source != nil {
-		found = append(found, fmt.Sprintf("every property failed in the last cycle, the first with: %v", last.source))
+		found = append(found, fmt.Sprintf("no property could be read in the last cycle, the first because of: %v", last.source))
 	}
 	if last.err != nil {
 		found = append(found, fmt.Sprintf("the last cycle broke off: %v", last.err))
+	}
+	for i := range found {
+		found[i] = httpx.Redact(found[i], secrets...)
 	}
 	return found
 }

@@ -92,7 +92,8 @@ func TestAPaymentMethodsFileIsRead(t *testing.T) {
 		"the largest number":              {card + ",9223372036854775807\n", 9223372036854775807},
 		"a header alone":                  {"credit_card_id,payment_method_id\n", 0},
 		"a comment alone":                 {"# none yet\n", 0},
-		"an empty line alone":             {"\n", 0},
+		"blank lines among others":        {"\n \t\r\n\u00a0\n" + card + ",101\n\n  \n", 101},
+		"spaces of other kinds around":    {"\u00a0" + card + "\u3000,\u2009101\u00a0\n", 101},
 		"an entry in a comment is none":   {"#" + card + ",101\n", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -107,10 +108,17 @@ func TestAPaymentMethodsFileIsRead(t *testing.T) {
 func TestAPaymentMethodsFileThatCannotBeUsedNamesLineAndRemedy(t *testing.T) {
 	const two = "must have 2 fields divided by a comma, credit_card_id,payment_method_id, not "
 	const number = "payment_method_id must be a whole number above zero, in plain digits, not "
+	const empty = "it is empty: is it still being written? To name no card, give it the line credit_card_id,payment_method_id"
+	const spelling = "line 1: credit_card_id must be in the PMS's own spelling: write " + card
+	const ascii = "credit_card_id must be printable ASCII without spaces, braces and quotes, not "
 	const quote = "has a stray quotation mark: an Id needs none"
 	for name, c := range map[string]struct{ content, want string }{
-		"an empty file":                     {"", "it is empty: is it still being written? To name no card, give it the line credit_card_id,payment_method_id"},
-		"a byte order mark alone":           {"\ufeff", "it is empty: is it still being written? To name no card, give it the line credit_card_id,payment_method_id"},
+		"an empty file":                     {"", empty},
+		"a byte order mark alone":           {"\ufeff", empty},
+		"a line end alone":                  {"\n", empty},
+		"blank lines alone":                 {"\ufeff\r\n \t\n\u00a0\n", empty},
+		"an export of nothing":              {"\n\"\"\n", "line 2: " + two + "1"},
+		"quotes around a line end":          {"\"\n\"\n", "line 1: " + two + "1"},
 		"a last line without its end":       {"a,1017\nb,101", "line 2: has no line end: is it still being written? If not, end it with one"},
 		"a comment without its end":         {"a,1017\n# the", "line 2: has no line end: is it still being written? If not, end it with one"},
 		"old line ends":                     {"a,1\rb,2\r", "line 1: has no line end: is it still being written? If not, end it with one"},
@@ -121,7 +129,24 @@ func TestAPaymentMethodsFileThatCannotBeUsedNamesLineAndRemedy(t *testing.T) {
 		"a field too many":                  {"a,1,x\n", "line 1: " + two + "3"},
 		"a comma at the end":                {"# x\n\na,1,\n", "line 3: " + two + "3"},
 		"no card":                           {" ,1\n", "line 1: credit_card_id must not be empty"},
-		"a line break within a card":        {"a,1\n\"b\nc\",2\n", "line 2: credit_card_id must not contain line breaks or other control characters"},
+		"a line break within a card":        {"a,1\n\"b\nc\",2\n", "line 2: " + ascii + `"b\nc"`},
+		"a UUID in braces":                  {"{" + card + "},1\n", spelling},
+		"in parentheses":                    {"(" + card + "),1\n", spelling},
+		"in quotes that are not CSV's":      {"'" + card + "',1\n", spelling},
+		"without hyphens":                   {strings.ReplaceAll(card, "-", "") + ",1\n", spelling},
+		"without hyphens in upper case":     {strings.ToUpper(strings.ReplaceAll(card, "-", "")) + ",1\n", spelling},
+		"a URN":                             {"urn:uuid:" + card + ",1\n", spelling},
+		"a zero-width space":                {"a\u200b,1\n", "line 1: " + ascii + `"a\u200b"`},
+		"a second byte order mark":          {"\ufeff\ufeffa,1\n", "line 1: " + ascii + `"\ufeffa"`},
+		"a hyphen that is none":             {"a\u2010b,1\n", "line 1: " + ascii + `"a\u2010b"`},
+		"a letter that only looks like it":  {"\u0430,1\n", "line 1: " + ascii + `"\u0430"`},
+		"a space within":                    {"a b,1\n", "line 1: " + ascii + `"a b"`},
+		"a control character":               {"a\x7f,1\n", "line 1: " + ascii + `"a\x7f"`},
+		"braces":                            {"{a},1\n", "line 1: " + ascii + `"{a}"`},
+		"quotes of a shell":                 {"'a',1\n", "line 1: " + ascii + `"'a'"`},
+		"quotes of Markdown":                {"`a`,1\n", "line 1: " + ascii + "\"`a`\""},
+		"quotes within CSV's":               {`"""a""",1` + "\n", "line 1: " + ascii + `"\"a\""`},
+		"a long card is cut":                {strings.Repeat("ä", 100) + ",1\n", "line 1: " + ascii + `"` + strings.Repeat(`\u00e4`, 10) + `\u0…`},
 		"no method":                         {"a,\n", "line 1: " + number + `""`},
 		"zero":                              {"a,0\n", "line 1: " + number + `"0"`},
 		"below zero":                        {"a,-1\n", "line 1: " + number + `"-1"`},
@@ -220,7 +245,7 @@ func TestOnlyARegularPaymentMethodsFileIsRead(t *testing.T) {
 func TestAFileCutAnywhereNeverGivesAnotherMethod(t *testing.T) {
 	ids := map[string]int64{}
 	text := "credit_card_id,payment_method_id\n# cards\n"
-	for i, name := range []string{card, "odd card", "ü", `"x"`} {
+	for i, name := range []string{card, "odd-card", "~", `"x"`} {
 		ids[strings.Trim(name, `"`)] = int64(1017 + i)
 		text += fmt.Sprintf("%s,%d\n", name, 1017+i)
 	}
@@ -251,6 +276,8 @@ func FuzzMethods(f *testing.F) {
 		switch {
 		case (m == nil) == (err == nil):
 			t.Fatalf("%v, %v", m, err)
+		case err == nil && strings.TrimSpace(strings.TrimPrefix(content, "\ufeff")) == "":
+			t.Fatalf("nothing at all was read as no cards: %q", content)
 		case err != nil && strings.ContainsAny(strings.ReplaceAll(err.Error(), path, ""), "\n\r\x00"):
 			t.Fatalf("the error is more than a line: %q", err)
 		}

@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf8"
+
+	"github.com/google/uuid"
 
 	"github.com/preauth-sync/preauth-sync/internal/config"
 	"github.com/preauth-sync/preauth-sync/internal/httpx"
@@ -74,7 +76,7 @@ func readRegular(path string) ([]byte, error) {
 // method: 101 of 1017. A file that was cut between two lines cannot be told from
 // a whole one, so whoever writes it should write it aside and rename it.
 func whole(content []byte) error {
-	if len(content) == 0 {
+	if len(bytes.TrimSpace(content)) == 0 {
 		return errors.New("it is empty: is it still being written? To name no card, give it the line " + cardColumn + "," + methodColumn)
 	}
 	number := 0
@@ -117,11 +119,11 @@ func (f *methodsFile) parse(content []byte) error {
 		case err != nil:
 			return err
 		}
+		if len(fields) == 1 && fields[0] == "" && blank(content[:lines.InputOffset()]) {
+			continue
+		}
 		for i, field := range fields {
 			fields[i] = strings.TrimSpace(field)
-		}
-		if len(fields) == 1 && fields[0] == "" {
-			continue // a line of spaces
 		}
 		if !first || !header(fields) {
 			line, _ := lines.FieldPos(0)
@@ -129,6 +131,13 @@ func (f *methodsFile) parse(content []byte) error {
 		}
 		first = false
 	}
+}
+
+// blank tells whether a text's last line has nothing but spaces. Two quotation marks
+// read as the same empty field, but are how some exports write that they had nothing.
+func blank(text []byte) bool {
+	begin := bytes.LastIndexByte(text[:len(text)-1], '\n') + 1
+	return len(bytes.TrimSpace(text[begin:])) == 0
 }
 
 func header(fields []string) bool {
@@ -142,12 +151,8 @@ func (f *methodsFile) entry(line int, fields []string) {
 		return
 	}
 	card := config.MethodKey(fields[0])
-	switch {
-	case card == "":
-		f.report(line, cardColumn+" must not be empty")
-		return
-	case strings.ContainsFunc(card, unicode.IsControl):
-		f.report(line, cardColumn+" must not contain line breaks or other control characters")
+	if problem := unfit(card); problem != "" {
+		f.report(line, cardColumn+" "+problem)
 		return
 	}
 	id, err := config.ParseMethodID(fields[1])
@@ -165,6 +170,26 @@ func (f *methodsFile) entry(line int, fields []string) {
 	default:
 		f.report(line, fmt.Sprintf("card %q is mapped to %d here and to %d in line %d: leave one of them", shown(card), id, before.id, before.line))
 	}
+}
+
+// unfit tells what is wrong with a card's id that no card of the PMS's can have:
+// its entry would never be found, and default would step in for the card that was
+// meant. It is "" when nothing is wrong.
+func unfit(card string) string {
+	if card == "" {
+		return "must not be empty"
+	}
+	if id, err := uuid.Parse(card); err == nil {
+		if id.String() != card {
+			return "must be in the PMS's own spelling: write " + id.String()
+		}
+		return ""
+	}
+	if strings.ContainsFunc(card, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("{}\"'`", r) }) {
+		const most = 64
+		return "must be printable ASCII without spaces, braces and quotes, not " + httpx.OneLine(strconv.QuoteToASCII(card), most)
+	}
+	return ""
 }
 
 func (f *methodsFile) report(line int, problem string) {

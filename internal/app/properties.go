@@ -63,6 +63,10 @@ func Customers(cfg config.Customers) (engine.Customers, error) {
 	if cfg.File == "" {
 		return out, nil
 	}
+	if info, err := os.Stat(cfg.File); err == nil && !info.Mode().IsRegular() {
+		// A pipe would hold up the cycle until somebody writes to it.
+		return out, fmt.Errorf("the customers file %s is not a regular file, so nothing is created", cfg.File)
+	}
 	file, err := os.Open(cfg.File)
 	if err != nil {
 		return out, fmt.Errorf("the customers file cannot be read, so nothing is created: %w", err)
@@ -70,7 +74,7 @@ func Customers(cfg config.Customers) (engine.Customers, error) {
 	defer func() { _ = file.Close() }() // opened for reading
 	ids, bad, err := connector.ParseCustomers(file)
 	if err != nil {
-		return out, fmt.Errorf("the customers file %s cannot be read, so nothing is created: %w", cfg.File, err)
+		return out, fmt.Errorf("the customers file %s cannot be used, so nothing is created until it is mended: %w", cfg.File, err)
 	}
 	for _, line := range bad {
 		out.Invalid = append(out.Invalid, engine.InvalidCustomer{

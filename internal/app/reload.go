@@ -40,7 +40,7 @@ func (s *service) reload(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := s.app.Reload(cfg); err != nil {
+	if err := s.app.Reload(ctx, cfg); err != nil {
 		if moves {
 			_ = shut(ctx, server) // nobody knows of it yet
 		}
@@ -53,7 +53,7 @@ func (s *service) reload(ctx context.Context) error {
 	s.metrics.Properties(names(cfg)...)
 	s.runner.Reschedule(cfg.Schedule)
 	s.mu.Lock()
-	s.log, s.timeout = s.app.Log, cfg.V4.Timeout
+	s.log, s.timeout, s.secrets = s.app.Log, cfg.V4.Timeout, s.app.outside.secrets(cfg)
 	s.mu.Unlock()
 	s.logger().Info("the configuration has been read again, and holds from the next cycle on",
 		telemetry.Event(telemetry.ConfigReloaded), zap.Int("properties", len(cfg.Properties)),

@@ -49,6 +49,10 @@ func nextIn(cfg *config.Config) string {
 	return "begin next at " + cfg.Schedule.Next(time.Now()).UTC().Format(time.RFC3339)
 }
 
+// checkTries is one more than is needed, for a connection that breaks: somebody is
+// waiting for the answer.
+const checkTries = 2
+
 // checker prints a line for each thing checked and remembers the failures.
 type checker struct {
 	out     io.Writer
@@ -123,7 +127,7 @@ func (c *checker) state(ctx context.Context) {
 }
 
 func (c *checker) network(ctx context.Context) {
-	a, err := app.Clients(c.cfg, app.Outside{Logs: c.errors})
+	a, err := app.Clients(c.cfg, app.Outside{Logs: c.errors, Tries: checkTries})
 	if err != nil {
 		c.fail("clients", err)
 		return

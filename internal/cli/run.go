@@ -3,11 +3,11 @@ package cli
 import (
 	"context"
 	"errors"
+	"os"
 	"runtime"
 	"slices"
 
 	"github.com/spf13/cobra"
-	"go.uber.org/zap"
 
 	"github.com/preauth-sync/preauth-sync/internal/app"
 	"github.com/preauth-sync/preauth-sync/internal/config"
@@ -41,38 +41,27 @@ func newRun(e *env) *cobra.Command {
 	return cmd
 }
 
-// runDaemon, like runOnce, tells its errors in the log, as the last line.
+// runDaemon leaves it to the daemon to tell its errors in the log.
 func (e *env) runDaemon(ctx context.Context) error {
-	cfg, err := e.load()
-	if err != nil {
-		return err
+	var hangups <-chan os.Signal
+	if e.Hangups != nil { // from the very start, so that none ends the process
+		signals, stop := e.Hangups()
+		defer stop()
+		hangups = signals
 	}
-	outside := app.Outside{Logs: e.Stderr}
-	log, err := app.Logger(cfg, outside)
+	cfg, err := e.load()
 	if err != nil {
 		return err
 	}
 	version, commit := built()
 	daemon := app.Daemon{
-		Load: e.load, Outside: outside,
+		Load: e.load, Hangups: hangups, Outside: app.Outside{Logs: e.Stderr},
 		Build: telemetry.Build{Version: version, Commit: commit, GoVersion: runtime.Version()},
 	}
-	if e.Hangups != nil {
-		signals, stop := e.Hangups()
-		defer stop()
-		daemon.Hangups = signals
+	if err := daemon.Run(ctx, cfg); err != nil {
+		return &verdict{code: exitFailed, err: err, logged: true, whole: true}
 	}
-	err = daemon.Run(ctx, cfg)
-	if err == nil {
-		log.Info("stopped: nothing is in flight that the state file does not know", telemetry.Event(telemetry.DaemonStopped))
-		return nil
-	}
-	fields := []zap.Field{telemetry.Event(telemetry.DaemonStopped)}
-	if !engineHasTold(err) {
-		fields = append(fields, telemetry.Err(err))
-	}
-	log.Error("the daemon cannot go on", fields...)
-	return &verdict{code: exitFailed, err: err, logged: true, whole: true}
+	return nil
 }
 
 // runOnce tells its errors in the log, so that stderr stays one JSON object a

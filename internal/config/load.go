@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // largestFile bounds a configuration file, in bytes: long lists have files of
@@ -52,7 +53,8 @@ func read(path string) ([]byte, error) {
 	if path == "" {
 		return nil, errors.New("no file is named")
 	}
-	f, err := os.Open(path)
+	// A pipe that nobody writes to must not hold up the daemon: this reads it as empty.
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("there is no such file: %w", err)

@@ -3,6 +3,7 @@ package httpx
 import (
 	"cmp"
 	"crypto/subtle"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"html"
@@ -93,8 +94,9 @@ func Redact(text string, secrets ...Secret) string {
 
 // Spellings lists the forms that the secret may take in a text: plain, in lower and
 // in upper case, and as it stands inside JSON, Go quotes, form values, addresses and
-// HTML. None is twice in it, and the longest come first, so that one which is part of
-// another does not hide it. The empty secret has none. The caller changes nothing in it.
+// HTML, or by itself in base64 of either alphabet, padded or not. None is twice in it,
+// and the longest come first, so that one which is part of another does not hide it. The
+// empty secret has none. The caller changes nothing in it.
 func (s Secret) Spellings() []string {
 	if s.Empty() {
 		return nil
@@ -112,6 +114,11 @@ func spell(plain string) []string {
 		forms = append(forms, string(encoded[1:len(encoded)-1]))
 	}
 	forms = append(forms, htmlSpellings(plain)...)
+	for _, encoding := range []*base64.Encoding{
+		base64.StdEncoding, base64.RawStdEncoding, base64.URLEncoding, base64.RawURLEncoding,
+	} {
+		forms = append(forms, encoding.EncodeToString([]byte(plain)))
+	}
 	slices.SortFunc(forms, func(a, b string) int {
 		return cmp.Or(len(b)-len(a), strings.Compare(a, b))
 	})

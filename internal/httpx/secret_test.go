@@ -111,10 +111,19 @@ func TestRedactFindsASecretThatHTMLHasEscaped(t *testing.T) {
 	}
 }
 
+func TestRedactFindsASecretInBase64(t *testing.T) {
+	const awkward = "a>>a??a" // its base64 has both letters in which the alphabets differ, and padding
+	for _, text := range []string{"YT4+YT8/YQ==", "YT4+YT8/YQ", "YT4-YT8_YQ==", "YT4-YT8_YQ"} {
+		if got := Redact("{"+text+"}", NewSecret(awkward)); got != "{"+Redacted+"}" {
+			t.Errorf("%s became %s", text, got)
+		}
+	}
+}
+
 func TestAPlainSecretHasFewSpellings(t *testing.T) {
 	got := NewSecret("Token-1").Spellings()
 	slices.Sort(got)
-	if diff := cmp.Diff([]string{"TOKEN-1", "Token-1", "token-1"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"TOKEN-1", "Token-1", "VG9rZW4tMQ", "VG9rZW4tMQ==", "token-1"}, got); diff != "" {
 		t.Error(diff)
 	}
 	if got := (Secret{}).Spellings(); got != nil {

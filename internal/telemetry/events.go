@@ -47,6 +47,12 @@ const (
 	SourceConflict = "source.conflict"
 	// SourceFailed: a poll failed.
 	SourceFailed = "source.failed"
+	// FirstRunOpen: not every listed customer has been read yet, so charged history
+	// goes on becoming the baseline.
+	FirstRunOpen = "first_run.open"
+	// PropertyUnconfigured: the state file holds unfinished records of a property that
+	// the configuration does not name; they are not polled.
+	PropertyUnconfigured = "property.unconfigured"
 
 	// SinkUnusable: nothing can be sent to v4 now.
 	SinkUnusable = "sink.unusable"

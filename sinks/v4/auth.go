@@ -268,5 +268,5 @@ func (s *session) refusal(answer *httpx.ReadReply) error {
 	if text := strings.TrimSpace(reason + " " + description); len(refusal.Errors) == 0 && text != "" {
 		refusal.Errors = []preauth.APIError{{Message: tidy(text, maxMessage, s.auth.secrets())}}
 	}
-	return refusal
+	return explain(refusal)
 }

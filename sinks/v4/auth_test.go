@@ -191,10 +191,12 @@ func TestWhatALoginIsAnswered(t *testing.T) {
 		want    string
 	}{
 		{"400, in OAuth's form", says(400, `{"error":"invalid_grant","error_description":"wrong `+canaryPassword+`"}`), 1, true, "invalid_grant wrong " + httpx.Redacted},
-		{"401", says(401, `no`), 1, true, "HTTP 401"},
+		{"401", says(401, `no`), 1, true, "HTTP 401; check v4.auth: "},
 		{"403 in v4's form", says(403, `{"trackingId":"tr","errors":[{"code":5,"message":"locked"}]}`), 1, true, "5: locked (trackingId tr)"},
-		{"404", says(404, ``), 1, true, "HTTP 404"},
-		{"a redirect", says(302, ``), 1, true, "HTTP 302"},
+		{"404", says(404, ``), 1, true, "v4 refused the login: HTTP 404; check v4.auth.login_address: "},
+		{"404, in a framework's form", says(404, `{"error":"Not Found","path":"/x"}`), 1, true, "Not Found; check v4.auth.login_address: "},
+		{"405", says(405, ``), 1, true, "HTTP 405; check v4.auth.login_address: "},
+		{"a redirect", says(302, ``), 1, true, "HTTP 302; redirects are not followed: check v4.auth.login_address"},
 		{"errors beside 200", says(200, `{"errors":[{"code":5,"message":"locked"}]}`), 1, true, "5: locked"},
 		{"200 without a token", says(200, `{"token_type":"bearer"}`), 1, false, "no access_token"},
 		{"a token of another type", says(200, `{"access_token":7}`), 1, false, "no access_token"},

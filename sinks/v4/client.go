@@ -8,6 +8,7 @@
 package v4
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,6 +30,10 @@ type Config struct {
 	Auth    Auth
 	// Timeout limits one exchange; 0 means 60 seconds.
 	Timeout time.Duration
+	// Tries is the most that a read or a login is sent when it meets 429, 5xx, network
+	// errors and unusable replies; 0 means 4 for a read and 3 for a login. A write is
+	// sent once.
+	Tries int
 	// Limiter is waited for before every request: reads and logins by themselves,
 	// writes in Admit.
 	Limiter *httpx.Limiter
@@ -116,13 +121,13 @@ func New(config Config) (*Client, error) {
 	})
 	reads := httpx.ReadConfig{
 		API: apiName, Transport: httpx.NewTransport(config.Transport), Timeout: config.Timeout,
-		Tries: readTries, Backoff: httpx.Backoff{Random: config.Random},
+		Tries: cmp.Or(config.Tries, readTries), Backoff: httpx.Backoff{Random: config.Random},
 		Limiter: config.Limiter, MaxReplyBytes: maxReply,
 		Secrets: secrets, Observer: config.Observer, Now: config.Now,
 	}
 	c.reads = httpx.NewReadClient(reads)
 	logins := reads
-	logins.Tries, logins.MaxReplyBytes = loginTries, maxLoginBody
+	logins.Tries, logins.MaxReplyBytes = cmp.Or(config.Tries, loginTries), maxLoginBody
 	c.session = newSession(config.Auth, httpx.NewReadClient(logins), config.Timeout)
 	return c, nil
 }

@@ -3,6 +3,7 @@ package v4
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"unicode"
@@ -74,6 +75,38 @@ func parseAPIError(raw []byte, secrets []httpx.Secret) (preauth.APIError, error)
 		return preauth.APIError{}, err
 	}
 	return preauth.APIError{Code: code, Message: tidy(message, maxMessage, secrets)}, nil
+}
+
+// explain adds what to look at to a refused read or login; the refusal stays what it
+// wraps.
+func explain(refusal *preauth.SinkRefusal) error {
+	if hint := hintFor(refusal); hint != "" {
+		return fmt.Errorf("%w; %s", refusal, hint)
+	}
+	return refusal
+}
+
+// hintFor goes by the status alone (RFC 9110): what answers may not be v4, but
+// something in front of it.
+func hintFor(refusal *preauth.SinkRefusal) string {
+	key := "v4.address"
+	if refusal.Operation == opLogin {
+		key = "v4.auth.login_address"
+	}
+	switch status := refusal.Status; {
+	case status == http.StatusNotFound, status == http.StatusMethodNotAllowed:
+		return "check " + key + ": nothing there takes this request"
+	case status >= 300 && status <= 399:
+		return "redirects are not followed: check " + key
+	case status == http.StatusUnauthorized:
+		return "check v4.auth: something in it is wrong or disabled"
+	case status == http.StatusForbidden:
+		return "the login of v4.auth is known but may not do this: ask for it to be allowed in v4"
+	case status == http.StatusProxyAuthRequired:
+		return "check the proxy in the environment (HTTPS_PROXY)"
+	default:
+		return ""
+	}
 }
 
 // few keeps what a journal line can hold.

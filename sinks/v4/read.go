@@ -92,7 +92,7 @@ func (c *Client) readRefusal(operation string, answer *httpx.ReadReply, login lo
 	if err != nil {
 		body = nil
 	}
-	return refusalOf(operation, answer.Status, answer.Header, body, append(c.config.Auth.secrets(), login.token))
+	return explain(refusalOf(operation, answer.Status, answer.Header, body, append(c.config.Auth.secrets(), login.token)))
 }
 
 func refusalOf(operation string, status int, header http.Header, body object, secrets []httpx.Secret) *preauth.SinkRefusal {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/preauth-sync/preauth-sync/internal/httpx"
 	"github.com/preauth-sync/preauth-sync/preauth"
@@ -30,34 +31,66 @@ const maxLine = 64 << 10
 
 // ParseCustomers reads a list of customers: one id a line, in any letter case;
 // blank lines and what follows a # are left out. The ids come in the order of
-// their first line. Bad lines do not stop the others. The error is the reader's own.
+// their first line. Bad lines do not stop the others.
+//
+// The error is the reader's own, or says that this is no such list, or only the
+// beginning of one: it is empty, it is not text, none of its lines is an id, or
+// it breaks off in the middle of one.
 func ParseCustomers(r io.Reader) (ids []preauth.ID, bad []BadLine, err error) {
-	const most = 64
+	l := list{seen: map[preauth.ID]bool{}}
 	lines := bufio.NewReaderSize(r, maxLine)
-	seen := map[preauth.ID]bool{}
 	for number := 1; ; number++ {
 		line, err := nextLine(lines)
-		if number == 1 {
-			line = strings.TrimPrefix(line, "\ufeff")
-		}
-		text, _, _ := strings.Cut(line, "#")
-		if text = strings.TrimSpace(text); text != "" {
-			id, badID := preauth.ParseID(text)
-			switch {
-			case badID != nil:
-				bad = append(bad, BadLine{Number: number, Text: httpx.OneLine(text, most)})
-			case !seen[id]:
-				seen[id] = true
-				ids = append(ids, id)
-			}
-		}
-		if errors.Is(err, io.EOF) {
-			return ids, bad, nil
-		}
-		if err != nil {
+		ended := errors.Is(err, io.EOF)
+		if err != nil && !ended {
 			return nil, nil, fmt.Errorf("cannot read the list of customers at line %d: %w", number, err)
 		}
+		if number == 1 {
+			if line = strings.TrimPrefix(line, "\ufeff"); line == "" && ended {
+				return nil, nil, errors.New("it is empty: is it still being written? A comment is enough for a list of nobody")
+			}
+		}
+		if err := l.add(number, line, ended); err != nil {
+			return nil, nil, err
+		}
+		if ended {
+			break
+		}
 	}
+	if len(l.ids) == 0 && len(l.bad) > 0 {
+		return nil, nil, fmt.Errorf("none of its lines is a customer's id (a UUID); %s", l.bad[0])
+	}
+	return l.ids, l.bad, nil
+}
+
+// list is a list of customers as far as it has been read.
+type list struct {
+	ids  []preauth.ID
+	bad  []BadLine
+	seen map[preauth.ID]bool
+}
+
+// add takes a line. The last one has no line end.
+func (l *list) add(number int, line string, last bool) error {
+	const most = 64
+	if !utf8.ValidString(line) || strings.ContainsRune(line, 0) {
+		return fmt.Errorf("line %d is not text", number)
+	}
+	text, _, _ := strings.Cut(line, "#")
+	if text = strings.TrimSpace(text); text == "" {
+		return nil
+	}
+	id, err := preauth.ParseID(text)
+	switch {
+	case err != nil && last:
+		return fmt.Errorf("line %d breaks off after %q: is it still being written?", number, httpx.OneLine(text, most))
+	case err != nil:
+		l.bad = append(l.bad, BadLine{Number: number, Text: httpx.OneLine(text, most)})
+	case !l.seen[id]:
+		l.seen[id] = true
+		l.ids = append(l.ids, id)
+	}
+	return nil
 }
 
 // nextLine gives a line without its end. Of one that is too long it gives the

@@ -25,14 +25,12 @@ func TestParseCustomers(t *testing.T) {
 		{"a byte order mark", "\ufeff" + one + "\n" + two, both, nil},
 		{"comments and blank lines", "# head\n\n" + one + " # the first\n \t\n  # more\n\t" + two + "#x", both, nil},
 		{"any letter case, duplicates united", one + "\n" + strings.ToUpper(two) + "\n" + strings.ToUpper(one) + "\n" + two, both, nil},
-		{"nothing", "", nil, nil},
 		{"only comments", "# a\n#b", nil, nil},
-		{"bad lines are named", one + "\nnonsense\n" + two + ", " + one + "\n" + two + "\n{" + one + "}", both, []BadLine{
+		{"bad lines are named", one + "\nnonsense\n" + two + ", " + one + "\n" + two + "\n{" + one + "}\n", both, []BadLine{
 			{Number: 2, Text: "nonsense"}, {Number: 3, Text: (two + ", " + one)[:64] + "…"}, {Number: 5, Text: "{" + one + "}"},
 		}},
 		{"a line without end is one bad line", one + "\n" + strings.Repeat("x", 3*maxLine) + "\n" + two, both, []BadLine{{Number: 2, Text: strings.Repeat("x", 64) + "…"}}},
 		{"an id far out in a long comment is none", "#" + strings.Repeat("-", maxLine-1) + one + "\n" + two, both[1:], nil},
-		{"a file of zeros", "\x00\x00\x00", nil, []BadLine{{Number: 1}}},
 	} {
 		t.Run(each.name, func(t *testing.T) {
 			ids, bad, err := ParseCustomers(strings.NewReader(each.text))
@@ -46,13 +44,31 @@ func TestParseCustomers(t *testing.T) {
 	}
 }
 
+func TestWhatIsNoListOrOnlyTheBeginningOfOne(t *testing.T) {
+	one, two := string(customer(0xa1)), string(customer(0xb2))
+	for name, each := range map[string]struct{ text, says string }{
+		"nothing":                {"", "empty"},
+		"a byte order mark":      {"\ufeff", "empty"},
+		"cut in an id":           {one + "\n" + two[:20], "line 2 breaks off"},
+		"zeros":                  {one + "\n\x00\x00\n", "line 2 is not text"},
+		"another encoding":       {"\xff\xfe2\x000\x00", "line 1 is not text"},
+		"a page in HTML":         {"<html>\n<body>Sign in</body>\n</html>\n", "none of its lines"},
+		"two columns":            {one + "," + two + "\n", "none of its lines"},
+		"cut in the first id":    {one[:7], "line 1 breaks off"},
+		"a comment, then broken": {"# guests\n" + one[:7] + "\n", "none of its lines"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ids, bad, err := ParseCustomers(strings.NewReader(each.text))
+			if err == nil || !strings.Contains(err.Error(), each.says) || ids != nil || bad != nil {
+				t.Errorf("gives %v, %v, %v; want an error that says %q", ids, bad, err, each.says)
+			}
+		})
+	}
+}
+
 func TestAListThatCannotBeReadGivesNothing(t *testing.T) {
 	broken := errors.New("disk on fire")
-	ids, bad, err := ParseCustomers(iotest.TimeoutReader(strings.NewReader("")))
-	if err != nil || ids != nil || bad != nil {
-		t.Errorf("an empty list: %v %v %v", ids, bad, err)
-	}
-	ids, _, err = ParseCustomers(iotest.ErrReader(broken))
+	ids, _, err := ParseCustomers(iotest.ErrReader(broken))
 	if !errors.Is(err, broken) || ids != nil || !strings.Contains(err.Error(), "line 1") {
 		t.Errorf("got %v, %v", ids, err)
 	}

@@ -23,6 +23,9 @@ const (
 	// mostPages of one interval are two million customers, or a server that goes in
 	// circles under ever new cursors.
 	mostPages = 2000
+	// mostEmpty pages in a row may lead on. One can be all that was filtered out of it;
+	// many are such circles, and would use up the rate limit for nothing.
+	mostEmpty = 3
 )
 
 // extent says what of a customer is wanted. It is required (vendor's docs).
@@ -118,6 +121,7 @@ func (w *walk) read(ctx context.Context, span interval) error {
 func (w *walk) through(ctx context.Context, span interval) error {
 	var cursor json.RawMessage
 	seen := map[string]bool{}
+	empty := 0
 	for range mostPages {
 		p, err := w.ask(ctx, span, cursor)
 		if err != nil {
@@ -130,6 +134,10 @@ func (w *walk) through(ctx context.Context, span interval) error {
 				return err
 			}
 		}
+		empty++
+		if p.entries > 0 {
+			empty = 0
+		}
 		cursor = p.cursor
 		again := seen[string(cursor)]
 		switch {
@@ -139,6 +147,8 @@ func (w *walk) through(ctx context.Context, span interval) error {
 			return nil // the docs also say that there is always a cursor: this one leads nowhere new
 		case again:
 			return errors.New("the API gave one cursor twice: its pages go in circles")
+		case empty > mostEmpty:
+			return fmt.Errorf("the API gave %d empty pages in a row, each with a new cursor: its pages lead nowhere", empty)
 		}
 		seen[string(cursor)] = true
 	}

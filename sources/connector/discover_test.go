@@ -195,6 +195,15 @@ func TestWhatEndsTheWalk(t *testing.T) {
 		{"no cursor", []string{pageOf("null", one)}, ""},
 		{"nobody at all", []string{pageOf("null")}, ""},
 		{"an empty page with a new cursor does not", []string{pageOf(`"a"`), pageOf(`"b"`, one), pageOf("null", two)}, ""},
+		{
+			"nor do three in a row, again and again",
+			[]string{pageOf(`"a"`), pageOf(`"b"`), pageOf(`"c"`), pageOf(`"d"`, one), pageOf(`"e"`), pageOf(`"f"`), pageOf(`"g"`), pageOf("null", two)},
+			"",
+		},
+		{"nor three before the end", []string{pageOf(`"a"`), pageOf(`"b"`), pageOf(`"c"`), pageOf("null")}, ""},
+		{"nor three before a cursor that leads nowhere new", []string{pageOf(`"a"`), pageOf(`"b"`), pageOf(`"c"`), pageOf(`"c"`)}, ""},
+		{"four in a row", []string{pageOf(`"a"`, one), pageOf(`"b"`), pageOf(`"c"`), pageOf(`"d"`), pageOf(`"e"`)}, "4 empty pages in a row"},
+		{"an unusable entry is no empty page", []string{pageOf(`"a"`), pageOf(`"b"`), pageOf(`"c"`), pageOf(`"d"`, "7"), pageOf(`"e"`), pageOf("null")}, "UUID: 1"},
 		{"an empty page with the cursor it was asked by", []string{pageOf(`"a"`, one), pageOf(`"a"`)}, ""},
 		{"a page with the cursor it was asked by", []string{pageOf(`"a"`, one), pageOf(`"a"`, two)}, "circles"},
 		{"cursors in turn", []string{pageOf(`"a"`, one), pageOf(`"b"`, two), pageOf(`"a"`, one)}, "circles"},
@@ -217,6 +226,31 @@ func TestWhatEndsTheWalk(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestEmptyPagesWithoutEndCostOnlyTheirInterval(t *testing.T) {
+	endless := 0
+	older := numbered(t, 2, nil)
+	inBubble(t, func(w http.ResponseWriter, r asked) {
+		if wantedBy(t, r).end != day(200) {
+			older(w, r)
+			return
+		}
+		endless++
+		fmt.Fprint(w, pageOf(fmt.Sprintf(`"%d"`, endless)))
+	}, func(b *bench) {
+		got, err := b.discover(day(100), day(200))
+		if diff := cmp.Diff([][]preauth.ID{{customer(1)}, {customer(2)}}, got); diff != "" {
+			b.Error(diff)
+		}
+		if endless != mostEmpty+1 || len(b.requests) != endless+2 {
+			b.Errorf("%d requests, %d of them in vain", len(b.requests), endless)
+		}
+		newest := day(111).Format(time.RFC3339) + " to " + day(200).Format(time.RFC3339)
+		if err == nil || !strings.Contains(err.Error(), newest) || strings.Count(err.Error(), "not known in full") != 1 {
+			b.Errorf("says %v", err)
+		}
+	})
 }
 
 func TestAnAPIThatNeverEndsIsLeft(t *testing.T) {

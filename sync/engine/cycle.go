@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,6 +40,8 @@ type PropertyResult struct {
 	Report plan.CycleReport
 	// NewOutcomeParks counts what this cycle parked for an outcome.
 	NewOutcomeParks int
+	// Unread is set when nothing could be read of the property in this cycle.
+	Unread bool
 	// Err is the first failure, nil when there was none.
 	Err error
 }
@@ -89,10 +92,7 @@ func (e *Engine) run(ctx context.Context, c *cycle, do func(ctx context.Context)
 			err = do(ctx)
 		}
 	})
-	if broken := c.broken(); broken != nil && e.failed() == nil {
-		return broken
-	}
-	return err
+	return cmp.Or(e.failed(), c.broken(), err)
 }
 
 func (e *Engine) begin(ctx context.Context, stop context.CancelCauseFunc, c *cycle) error {
@@ -114,6 +114,7 @@ func (e *Engine) begin(ctx context.Context, stop context.CancelCauseFunc, c *cyc
 		c.runs = append(c.runs, run)
 	}
 	e.identifyAll(ctx, c)
+	e.tellUnconfigured(ctx, c)
 	for _, run := range c.runs {
 		if run.ready {
 			run.start(ctx)
@@ -201,17 +202,13 @@ func (run *propertyRun) identify(ctx context.Context) error {
 	return nil
 }
 
-// CheckBinding refuses a name behind which another enterprise used to be. A
-// name that is new for a known enterprise is a renaming, and changes nothing.
-// The error is a *BindingError.
+// CheckBinding refuses a name behind which another enterprise used to be, one
+// that is known by another name too: two access tokens may have changed places.
+// A name that is new is a renaming, and changes nothing. The error is a
+// *BindingError.
 func CheckBinding(known []plan.Property, name string, enterprise preauth.ID) error {
 	for _, doc := range known {
-		if doc.Enterprise == enterprise {
-			return nil
-		}
-	}
-	for _, doc := range known {
-		if doc.Name == name {
+		if doc.Name == name && doc.Enterprise != enterprise {
 			return &BindingError{fmt.Sprintf(
 				"property %s was enterprise %s and its access token now belongs to enterprise %s: "+
 					"check the token, or accept the change with `preauth-sync state rebind --property %s`", name, doc.Enterprise, enterprise, name)}
@@ -261,6 +258,7 @@ func (e *Engine) mirror(ctx context.Context, c *cycle) {
 			})
 		}
 	}
+	e.enlistAll(ctx, c)
 	slots := make(chan struct{}, max(1, e.opts.Pollers))
 	for _, run := range c.runs {
 		if !run.ready {
@@ -277,6 +275,23 @@ func (e *Engine) mirror(ctx context.Context, c *cycle) {
 		close(s.queue)
 	}
 	senders.Wait()
+}
+
+// enlistAll finds out whom to poll, of every property before anything is sent: a
+// capture may have to wait until all of them have been polled.
+func (e *Engine) enlistAll(ctx context.Context, c *cycle) {
+	var listing errgroup.Group
+	listing.SetLimit(max(1, e.opts.Pollers))
+	for _, run := range c.runs {
+		if !run.ready {
+			continue
+		}
+		listing.Go(func() error {
+			e.contain(c, func() { run.enlist(ctx) })
+			return nil
+		})
+	}
+	_ = listing.Wait() // failures are counted where they happen
 }
 
 // awaitVerdicts waits until nothing is in flight.
@@ -306,6 +321,7 @@ func (e *Engine) finish(ctx context.Context, c *cycle) (Result, error) {
 		}
 		result.Properties = append(result.Properties, PropertyResult{
 			Name: run.p.opts.Name, Report: report, NewOutcomeParks: run.account.outcomeParks(), Err: run.account.err(),
+			Unread: run.unread(),
 		})
 	}
 	if parks, err := c.strays.outcomeParks(), c.strays.err(); parks > 0 || err != nil {

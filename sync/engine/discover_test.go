@@ -75,10 +75,12 @@ func TestAFailedPageNeverShortensTheList(t *testing.T) {
 		t.Run(fmt.Sprintf("restart %t", restart), func(t *testing.T) {
 			inBench(t, func(b *bench) {
 				old := b.hold("10")
+				idle := b.add(simulator.Preauthorization{Amount: dec("30"), State: simulator.Pending})
 				b.start(discovering)
 				b.cycle()
 				b.expect(old, plan.Created, "")
 				b.charge(old)
+				b.state(simulator.Chargeable, idle)
 				found := b.hold("20")
 				b.world.Inject(simulator.Fault{
 					API: simulator.APIConnector, Operation: simulator.OpCustomers, Kind: simulator.KindStatus, Status: 500,
@@ -91,6 +93,7 @@ func TestAFailedPageNeverShortensTheList(t *testing.T) {
 					t.Errorf("a cycle that could not look for customers counts as good: %+v", got.Report)
 				}
 				b.expect(old, plan.Captured, "") // who was known is polled, and acted on
+				b.expect(idle, plan.Created, "") // also those with nothing unfinished
 				b.expect(found, plan.None, "")
 				b.clear()
 				b.cycle()

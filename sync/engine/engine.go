@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/preauth-sync/preauth-sync/preauth"
 	"github.com/preauth-sync/preauth-sync/sync/plan"
@@ -124,11 +125,13 @@ type Engine struct {
 	inherited uint64
 
 	turn sync.Mutex
+	// toldUnconfigured is set once tellUnconfigured has done so.
+	toldUnconfigured bool
 	// aging lets one goroutine do what an older file calls for.
 	aging chan struct{}
 	// barrier is held for reading around every write, and for writing while an
 	// older file's records are adopted.
-	barrier sync.RWMutex
+	barrier *semaphore.Weighted
 
 	mu sync.Mutex
 	// older says why the file is older than the world while what that calls for is
@@ -160,7 +163,7 @@ func New(opts Options) (*Engine, error) {
 	now := time.Now()
 	e := &Engine{
 		ledger: opts.Ledger, started: now, doubtsFrom: now, inherited: file.Generation, older: file.Older,
-		aging: make(chan struct{}, 1),
+		aging: make(chan struct{}, 1), barrier: semaphore.NewWeighted(everybody),
 	}
 	if err := e.Reconfigure(opts); err != nil {
 		return nil, err
@@ -195,6 +198,7 @@ func (e *Engine) Reconfigure(opts Options) error {
 		sinks[s.Name].opts = s
 	}
 	e.opts, e.log, e.sinks, e.properties = opts, opts.Log, sinks, properties
+	e.toldUnconfigured = false
 	e.reloadDoubts()
 	return nil
 }
@@ -208,6 +212,9 @@ type BindingError struct{ Message string }
 
 // Error says what differs and what to do about it.
 func (e *BindingError) Error() string { return e.Message }
+
+// everybody is the whole barrier; a write takes one part of it.
+const everybody = 1 << 20
 
 // now is the wall clock, for what is stored and shown.
 func (e *Engine) now() time.Time { return e.opts.Clock() }

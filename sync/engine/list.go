@@ -6,6 +6,9 @@ import (
 	"slices"
 	"time"
 
+	"go.uber.org/zap"
+
+	"github.com/preauth-sync/preauth-sync/internal/telemetry"
 	"github.com/preauth-sync/preauth-sync/preauth"
 	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
@@ -42,7 +45,7 @@ func (run *propertyRun) list(ctx context.Context) error {
 	for _, id := range found {
 		run.listed[id] = true
 	}
-	run.wholeList = err == nil && !run.stopCreates
+	run.wholeList = err == nil && !run.stopCreates && len(customers.Invalid) == 0
 	return run.divide(ctx)
 }
 
@@ -145,20 +148,25 @@ func (noMethods) Find(preauth.Preauthorization) plan.Method {
 	return plan.Method{Missing: "the payment methods file cannot be used"}
 }
 
-// firstRunIsOver tells whether every listed customer has been read once.
+// firstRunIsOver tells whether every listed customer has been read once, and
+// says so while it is not.
 func (run *propertyRun) firstRunIsOver(ctx context.Context) (bool, error) {
-	if run.doc.FirstRunDone || len(run.listed) == 0 || !run.wholeList {
+	if run.doc.FirstRunDone || len(run.listed) == 0 || !run.isListed {
 		return run.doc.FirstRunDone, nil
 	}
+	unread := 0
 	listed := slices.Collect(maps.Keys(run.listed))
 	for chunk := range slices.Chunk(listed, chunkSize) {
 		read, err := run.e.ledger.ReadCycles(ctx, run.p.enterprise, chunk)
 		if err != nil {
 			return false, err
 		}
-		if len(read) < len(chunk) {
-			return false, nil
-		}
+		unread += len(chunk) - len(read)
 	}
-	return true, nil
+	if unread == 0 && run.wholeList {
+		return true, nil
+	}
+	run.account.log.Warn("the first run is not over: until every listed customer has been read, what is first seen charged becomes the baseline",
+		telemetry.Event(telemetry.FirstRunOpen), zap.Int("unread", unread), zap.Bool("list_complete", run.wholeList))
+	return false, nil
 }

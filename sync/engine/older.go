@@ -46,8 +46,11 @@ func (e *Engine) becomeOlder(ctx context.Context, c *cycle, why string) error {
 	if err := e.markOlder(ctx, why); err != nil {
 		return err
 	}
+	if !e.sinksReady() {
+		return errOlder // the mark stays until every sink has answered
+	}
 	for _, s := range e.sinks {
-		if !s.ready() || !e.isOlder() || c.preview {
+		if !e.isOlder() || c.preview {
 			continue
 		}
 		if err := e.sleep(ctx, time.Until(e.started.Add(s.opts.Timeout+s.opts.Settle))); err != nil {
@@ -71,8 +74,10 @@ func (e *Engine) wasOlder() bool {
 // captured, and parks every inherited capture. It can be repeated: a crash in
 // the middle leaves the mark, and the next start begins anew.
 func (e *Engine) adoptOlder(ctx context.Context, c *cycle) error {
-	e.barrier.Lock()
-	defer e.barrier.Unlock()
+	if err := e.barrier.Acquire(ctx, everybody); err != nil {
+		return err
+	}
+	defer e.barrier.Release(everybody)
 	e.mu.Lock()
 	why := e.older
 	e.mu.Unlock()
@@ -88,6 +93,11 @@ func (e *Engine) adoptOlder(ctx context.Context, c *cycle) error {
 	}
 	if err != nil {
 		return e.fail(err)
+	}
+	for _, s := range e.sinks {
+		if err := s.disown(ctx); err != nil {
+			return err
+		}
 	}
 	generation, err := e.ledger.Advance(ctx, true)
 	if err != nil {
@@ -156,6 +166,9 @@ func (e *Engine) adoptInherited(rec plan.Record, c *cycle) (plan.Record, bool) {
 			return next, !rec.Unsure
 		}
 		run := c.runFor(e, rec)
+		for _, s := range e.sinks {
+			s.forget(rec.ID)
+		}
 		run.park(&next, plan.UnknownCapture, "inherited by a file that is older than the world: look in v4 for its payment", "")
 		run.account.parked(next)
 	default:
@@ -255,6 +268,35 @@ func (s *sinkRuntime) matchReply(ctx context.Context, c *cycle, reply Reply, tok
 			}
 		}
 	}
+	return nil
+}
+
+// disown makes every unmatched token foreign: none of them can show any more that
+// the file is older, since that is known and done. Creates consult them as before.
+func (s *sinkRuntime) disown(ctx context.Context) error {
+	enough := errors.New("one batch at a time")
+	for {
+		var batch plan.Batch
+		err := s.e.ledger.Unmatched(ctx, s.opts.Name, func(token plan.Token) error {
+			token.Foreign = true
+			if batch.Tokens = append(batch.Tokens, token); len(batch.Tokens) == chunkSize {
+				return enough
+			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, enough) {
+			return s.e.fail(err)
+		}
+		if len(batch.Tokens) == 0 {
+			break
+		}
+		if err := s.e.commit(ctx, batch); err != nil {
+			return s.e.fail(err)
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.unmatched = false
 	return nil
 }
 

@@ -52,8 +52,9 @@ type propertyRun struct {
 	strays map[preauth.ID]bool
 	// parks are collected for a preview only.
 	parks []PlannedPark
-	// failedPolls counts the polls that failed in a row.
+	// failedPolls counts the polls that failed in a row; polled is set once one did not.
 	failedPolls int
+	polled      bool
 }
 
 // item is a preauthorization for which something is to be sent.
@@ -67,9 +68,8 @@ type item struct {
 	actions []plan.ActionKind
 }
 
-// mirror polls the property and hands what is to be sent to its sink: as it
-// comes without a fuse, after counting it with one.
-func (run *propertyRun) mirror(ctx context.Context) {
+// enlist finds out whom to poll.
+func (run *propertyRun) enlist(ctx context.Context) {
 	if !run.p.sink.asked() {
 		// What is history and what is news depends on what the sink held when the
 		// file was new: nothing is read before that is known.
@@ -81,6 +81,13 @@ func (run *propertyRun) mirror(ctx context.Context) {
 	}
 	if err := run.list(ctx); err != nil {
 		run.account.fail(err)
+	}
+}
+
+// mirror polls the property and hands what is to be sent to its sink: as it
+// comes without a fuse, after counting it with one.
+func (run *propertyRun) mirror(ctx context.Context) {
+	if !run.isListed {
 		return
 	}
 	var pollers errgroup.Group
@@ -134,12 +141,21 @@ func (run *propertyRun) poll(ctx context.Context, chunk []preauth.ID) {
 func (run *propertyRun) countPoll(err error) bool {
 	run.mu.Lock()
 	defer run.mu.Unlock()
+	run.polled = run.polled || err == nil
 	if err == nil && run.failedPolls < sourceOutAfter {
 		run.failedPolls = 0
 		return false
 	}
 	run.failedPolls++
 	return run.failedPolls == sourceOutAfter && len(run.chunks) > sourceOutAfter
+}
+
+// unread tells whether nothing could be read in this cycle, though there was
+// somebody to ask for.
+func (run *propertyRun) unread() bool {
+	run.mu.Lock()
+	defer run.mu.Unlock()
+	return !run.ready || !run.isListed || (len(run.chunks) > 0 && !run.polled)
 }
 
 func (run *propertyRun) sourceIsOut() bool {

@@ -343,6 +343,26 @@ func TestTheEnterpriseBehindAName(t *testing.T) {
 			b.effects(1, 1)
 		})
 	})
+	t.Run("is refused when two tokens have changed places", func(t *testing.T) {
+		inBench(t, func(b *bench) {
+			second, err := b.world.AddEnterprise(simulator.Enterprise{Name: "hotel-2"})
+			b.must(err)
+			b.hold("22.50")
+			b.add(simulator.Preauthorization{Enterprise: second.Name, Amount: dec("33")})
+			b.start()
+			b.cycle()
+			b.hold("44") // one of each more, so that a swap would send something
+			b.add(simulator.Preauthorization{Enterprise: second.Name, Amount: dec("55")})
+			b.restart(func(cfg *config.Config) {
+				p := cfg.Properties
+				p[0].AccessToken, p[1].AccessToken = p[1].AccessToken, p[0].AccessToken
+			})
+			for range 2 {
+				refused(b)
+			}
+			b.effects(2, 0)
+		})
+	})
 	t.Run("is refused when two names have it", func(t *testing.T) {
 		inBench(t, func(b *bench) {
 			two(b)

@@ -114,7 +114,14 @@ func (s *sinkRuntime) prepare(ctx context.Context, c *cycle, resends int) (done 
 		}
 		return nil, err
 	}
-	return s.opts.Sink.Admit(ctx)
+	if done, err = s.opts.Sink.Admit(ctx); err != nil {
+		return nil, err
+	}
+	if s.over() {
+		done()
+		return nil, errOutage // others have found out while this one waited
+	}
+	return done, nil
 }
 
 // intend makes the intent durable, with the deadline of the send that follows.

@@ -87,6 +87,13 @@ func (s *sinkRuntime) unusableBecause() error {
 	return s.unusable
 }
 
+// over tells whether an outage has ended the sink's cycle.
+func (s *sinkRuntime) over() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.tripped
+}
+
 // outOfUse says why this cycle could not use the sink, or gives nil.
 func (s *sinkRuntime) outOfUse() error {
 	s.mu.Lock()

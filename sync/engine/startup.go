@@ -101,15 +101,16 @@ type listing struct {
 }
 
 // listAll stores every token of a sink that a new file knows nothing of. Where
-// tokens of our form show, an earlier instance may still have a create under
-// way, so the list is read again once that is over.
+// tokens of our form show, or the generation beside the file tells of an earlier
+// instance, that one may still have a create under way, or one that does not show
+// yet, so the list is read again once that is over.
 func (s *sinkRuntime) listAll(ctx context.Context, c *cycle) error {
 	found, err := s.listOnce(ctx)
 	if err != nil {
 		return err
 	}
-	if found.tokens > 0 && !c.preview {
-		s.e.log.Warn("v4 holds tokens of the form this program gives: waiting for what an earlier instance may have under way",
+	if (found.tokens > 0 || s.e.isOlder()) && !c.preview {
+		s.e.log.Warn("an earlier instance has written to this v4: waiting for what it may have under way",
 			telemetry.Event(telemetry.SinkListed), telemetry.CycleID(c.id), zap.Int("tokens", found.tokens))
 		if err := s.e.sleep(ctx, time.Until(s.e.started.Add(s.opts.Timeout+s.opts.Settle))); err != nil {
 			return err

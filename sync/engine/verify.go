@@ -111,8 +111,10 @@ func (s *sinkRuntime) verifyDue(ctx context.Context, c *cycle) {
 // verifyOne settles one intent whose outcome is unknown. It gives the run that
 // accounts for it.
 func (s *sinkRuntime) verifyOne(ctx context.Context, c *cycle, id preauth.ID) (*propertyRun, error) {
-	s.e.barrier.RLock()
-	defer s.e.barrier.RUnlock()
+	if err := s.e.barrier.Acquire(ctx, 1); err != nil {
+		return c.runFor(s.e, plan.Record{}), err
+	}
+	defer s.e.barrier.Release(1)
 	rec, known, err := s.e.ledger.Record(ctx, id)
 	run := c.runFor(s.e, rec)
 	switch {
@@ -345,7 +347,8 @@ func (s *sinkRuntime) secondAbsence(id preauth.ID) bool {
 // times settle.
 func (s *sinkRuntime) await(ctx context.Context, c *cycle) {
 	limit := time.Now().Add(s.opts.Timeout + 3*s.opts.Settle)
-	for s.hasDoubts() && ctx.Err() == nil {
+	// Nothing can be verified while the file is older and a sink has not answered.
+	for s.hasDoubts() && ctx.Err() == nil && !s.e.isOlder() {
 		next := s.nextDue()
 		if next.After(limit) {
 			return

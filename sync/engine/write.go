@@ -80,8 +80,10 @@ func (s *sinkRuntime) step(ctx context.Context, c *cycle, it *item) (bool, error
 	if it.stale() {
 		return true, nil // it aged while it waited for its turn
 	}
-	s.e.barrier.RLock()
-	defer s.e.barrier.RUnlock()
+	if err := s.e.barrier.Acquire(ctx, 1); err != nil {
+		return false, err
+	}
+	defer s.e.barrier.Release(1)
 	settled, d, err := s.decideNow(ctx, it)
 	if err != nil {
 		return false, err

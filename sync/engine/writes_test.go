@@ -387,6 +387,28 @@ func TestAStateFileThatIsNoLongerAtItsPathEndsAllWrites(t *testing.T) {
 	})
 }
 
+// The generation of the cycle has been begun by then: nothing but the intent itself
+// can find out.
+func TestAnIntentThatCannotBeStoredIsNotSent(t *testing.T) {
+	inBench(t, func(b *bench) {
+		b.proven(func(cfg *config.Config) { cfg.V4.Concurrency = 1 })
+		b.hold("22.50")
+		b.hold("33")
+		aside := b.path + ".aside"
+		b.spy = func(r simulator.Request) {
+			if r.Operation == simulator.OpCreate {
+				b.must(os.Rename(b.path, aside)) // a second request would fail here
+			}
+		}
+		if _, err := b.tryCycle(false); !errors.Is(err, engine.ErrLedger) {
+			t.Errorf("the cycle ended with %v", err)
+		}
+		b.effects(2, 0)
+		b.stop()
+		b.must(os.Rename(aside, b.path))
+	})
+}
+
 func TestWritesKeepToTheSinksRateLimitWithoutLosingTheirTime(t *testing.T) {
 	inBench(t, func(b *bench) {
 		for range 8 {

@@ -218,6 +218,18 @@ func TestAFreshChargeStaysFreshInLaterCycles(t *testing.T) {
 	}
 }
 
+// An operator's retry lifts the mark: what was history then is history still, though
+// its customer has been read since.
+func TestHistoryStaysHistoryInLaterCycles(t *testing.T) {
+	p := observed(t, "Charged", "22", true)
+	rec := plan.Record{ID: anID, Revision: 2, History: plan.HistoryOld}
+	d := plan.Decide(p, rec, plan.Context{ReadBefore: true, Method: plan.Method{ID: 9}},
+		plan.Policy{Currency: "EUR", NewCustomers: plan.ParkHistory})
+	if d.Park != plan.FirstSeenCharged || len(d.Actions) > 0 {
+		t.Errorf("%s", show(d))
+	}
+}
+
 func TestAnAnsweredObservationNeverParksAgain(t *testing.T) {
 	rec := recordIn(t, plan.Created, true, false)
 	changed := observed(t, "Charged", "30", true)
