@@ -12,8 +12,13 @@ import (
 	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
 
-// groupSize bounds the batches that share one transaction.
-const groupSize = 64
+// The bounds of what shares one transaction: so many batches, and so many
+// documents, since a transaction has every page it changes in memory. A batch is
+// never divided, however large.
+const (
+	groupSize      = 64
+	groupDocuments = 1024
+)
 
 // request is one Commit under way.
 type request struct {
@@ -48,7 +53,11 @@ func (g *group) join(r *request) bool {
 func (g *group) take() []*request {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	n := min(len(g.waiting), groupSize)
+	n, documents := 0, 0
+	for n < min(len(g.waiting), groupSize) && (n == 0 || documents < groupDocuments) {
+		documents += len(g.waiting[n].batch.Records) + len(g.waiting[n].batch.Journal)
+		n++
+	}
 	taken := append([]*request(nil), g.waiting[:n]...)
 	g.waiting = append([]*request(nil), g.waiting[n:]...)
 	return taken

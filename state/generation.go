@@ -112,7 +112,7 @@ func (l *Ledger) Advance(ctx context.Context, adopted bool) (uint64, error) {
 // generation beside the file had been lost.
 func (l *Ledger) firstGeneration() error {
 	if _, err := os.Stat(generationPath(l.options.Path)); !errors.Is(err, fs.ErrNotExist) {
-		return nil //nolint:nilerr // what is there, or cannot be looked at, has been judged at the start
+		return nil // what is there, or cannot be looked at, has been judged at the start
 	}
 	var about wireFile
 	if err := l.view(func(tx *bolt.Tx) error { return l.getFile(tx, &about) }); err != nil || about.Generation > 0 {

@@ -88,6 +88,7 @@ func apply(tx *bolt.Tx, writes []write) error {
 }
 
 func (s *stager) stored(bucket string, key []byte) []byte {
+	s.l.touched(s.tx, 1)
 	return s.tx.Bucket([]byte(bucket)).Get(key)
 }
 

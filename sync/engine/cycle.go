@@ -120,7 +120,20 @@ func (e *Engine) begin(ctx context.Context, stop context.CancelCauseFunc, c *cyc
 			run.start(ctx)
 		}
 	}
-	return e.failed()
+	if err := e.failed(); err != nil {
+		return e.tellFatal(c, err)
+	}
+	return nil
+}
+
+// tellFatal says why no cycle does anything any more.
+func (e *Engine) tellFatal(c *cycle, err error) error {
+	event := telemetry.StateFailed
+	if !errors.Is(err, ErrLedger) {
+		event = telemetry.StateRefused
+	}
+	e.log.Error("nothing more is sent", telemetry.Event(event), telemetry.CycleID(c.id), telemetry.Err(err))
+	return err
 }
 
 // identifyAll learns whose tokens the properties have.
@@ -332,12 +345,7 @@ func (e *Engine) finish(ctx context.Context, c *cycle) (Result, error) {
 			telemetry.Event(telemetry.IntentsInDoubt), telemetry.CycleID(c.id), zap.Int("in_doubt", result.InDoubt))
 	}
 	if err := e.failed(); err != nil {
-		event := telemetry.StateFailed
-		if !errors.Is(err, ErrLedger) {
-			event = telemetry.StateRefused
-		}
-		e.log.Error("nothing more is sent", telemetry.Event(event), telemetry.CycleID(c.id), telemetry.Err(err))
-		return result, err
+		return result, e.tellFatal(c, err)
 	}
 	for _, p := range result.Properties {
 		if binding, ok := errors.AsType[*BindingError](p.Err); ok {
