@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/preauth-sync/preauth-sync/sync/engine"
+	"github.com/preauth-sync/preauth-sync/sync/plan"
+)
+
+// live lets things happen, then lets nothing go wrong any more, and judges.
+func (w *world) live() {
+	w.start()
+	for n := range w.steps {
+		w.day(w.throw("day", strconv.Itoa(n)))
+	}
+	w.calm()
+	w.locked(w.oracle.judge)
+}
+
+// day is a while, and a cycle at its end.
+func (w *world) day(t throw) {
+	pause := pick(t, 0, t.between(0, 10*time.Second), t.between(0, w.settle), t.between(0, 3*time.Hour))
+	w.locked(func() {
+		for _, p := range w.properties {
+			p.plan(t, pause+time.Duration(t.IntN(2))*10*time.Minute)
+		}
+	})
+	w.sleep(pause)
+	w.locked(func() { w.trouble(t) })
+	if t.chance(0.15) {
+		w.reconfigure(t)
+	}
+	w.mishap(t)
+	w.run(t, t.chance(0.25))
+}
+
+// sleep lets time pass while no cycle runs.
+func (w *world) sleep(d time.Duration) { _ = pass(context.Background(), nil, d) } // nothing ends it early
+
+// trouble sets what is wrong from now on.
+func (w *world) trouble(t throw) {
+	if w.fault(t, 0.3) {
+		w.wall += pick(t, time.Hour, -time.Hour, 365*24*time.Hour, -365*24*time.Hour)
+	}
+	for _, v4 := range w.tenants {
+		v4.down, v4.locked = w.fault(t, 0.3), w.fault(t, 0.1)
+		v4.blind = w.loss == keptSafe && (w.fault(t, 0.1) || v4.blind && t.chance(0.7))
+		if t.chance(0.1) {
+			v4.foreign(t)
+		}
+	}
+}
+
+// reconfigure changes what an operator may change at any time.
+func (w *world) reconfigure(t throw) {
+	w.locked(func() {
+		w.settings.retry = w.retry && t.chance(0.7)
+		w.settings.newCustomers = pick(t, plan.ParkHistory, plan.BaselineHistory, plan.MirrorHistory)
+		w.settings.methods = 100 * t.Int64N(3)
+		w.say("operator", "reconfigures: %+v", w.settings)
+	})
+	if err := w.worker.engine.Reconfigure(w.worker.options()); err != nil {
+		panic(err) // the options are the world's own
+	}
+}
+
+// run runs a cycle and deals with how it ended, as whatever starts the worker does.
+func (w *world) run(t throw, wait bool) {
+	err := w.worker.cycle(t, wait)
+	var refused *engine.BindingError
+	switch {
+	case w.worker.dead:
+		w.sleep(pick(t, 0, t.between(0, time.Minute)))
+		w.start()
+	case errors.As(err, &refused):
+		w.locked(func() { w.oracle.refused(refused) })
+		w.rescue()
+		w.start()
+	case errors.Is(err, engine.ErrLedger):
+		w.start()
+	case err != nil && t.chance(0.5):
+		w.start()
+	}
+}
+
+// calm ends all faults, and runs the cycles after which everything must be in step.
+func (w *world) calm() {
+	t := w.throw("calm", "")
+	w.sleep(time.Second)
+	w.locked(func() {
+		w.say("world", "is calm")
+		w.faulty, w.settings.fuse = false, 0
+		for _, v4 := range w.tenants {
+			v4.down, v4.locked, v4.blind = false, false, false
+		}
+		for _, p := range w.properties {
+			p.calm()
+		}
+	})
+	if t.chance(0.5) {
+		w.start()
+	} else if err := w.worker.engine.Reconfigure(w.worker.options()); err != nil {
+		panic(err) // the options are the world's own
+	}
+	for range calmCycles {
+		w.sleep(w.timeout + 2*w.settle)
+		w.run(t, false)
+	}
+}
+
+// calmCycles is how many cycles after the last fault everything must be in step:
+// three, and two between which an unknown create is looked up again.
+const calmCycles = 5

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/preauth-sync/preauth-sync/preauth"
+	"github.com/preauth-sync/preauth-sync/sync/engine"
+	"github.com/preauth-sync/preauth-sync/sync/plan"
+)
+
+// before is what the ledger held before a batch.
+type before struct {
+	records map[preauth.ID]plan.Record
+	read    map[preauth.ID]uint64
+	doc     plan.Property
+}
+
+// sink reads a sink's document in the durable ledger.
+func (o *oracle) sink(t *tenant) (plan.Sink, bool, error) {
+	return o.w.disk.file.store.Sink(context.Background(), t.name)
+}
+
+func (o *oracle) before(l *ledger, batch plan.Batch) before {
+	b := before{records: map[preauth.ID]plan.Record{}}
+	ctx := context.Background()
+	for _, rec := range batch.Records {
+		b.records[rec.ID], _, _ = l.Record(ctx, rec.ID) // memory does not fail
+		b.doc, _, _ = l.Property(ctx, rec.Enterprise)
+		b.read, _ = l.ReadCycles(ctx, rec.Enterprise, o.customers(rec.Enterprise))
+	}
+	return b
+}
+
+func (o *oracle) customers(enterprise preauth.ID) (all []preauth.ID) {
+	for _, p := range o.w.properties {
+		if p.enterprise == enterprise {
+			for _, c := range p.customers {
+				all = append(all, c.id)
+			}
+		}
+	}
+	return all
+}
+
+// stored judges what has become durable.
+func (o *oracle) stored(l *ledger, batch plan.Batch, b before) {
+	for _, rec := range batch.Records {
+		old, c := b.records[rec.ID], o.cases[rec.ID]
+		if old.Phase != rec.Phase || (old.Park == nil) != (rec.Park == nil) {
+			park := plan.Reason("")
+			if rec.Park != nil {
+				park = rec.Park.Reason
+			}
+			o.w.say("ledger", "%s: %s → %s of %d, parked %q", rec.ID, old.Phase, rec.Phase, rec.Identity, park)
+		}
+		o.moves(c, old, rec)
+		c.intends(l.k, old, rec)
+		o.history(c, old, rec, b)
+		if rec.Park != nil && forOutcome(rec.Park.Reason) && (old.Park == nil || old.Park.Reason != rec.Park.Reason) {
+			l.k.parked = append(l.k.parked, string(rec.ID)+" "+string(rec.Park.Reason))
+		}
+	}
+}
+
+// moves judges the step of one record.
+func (o *oracle) moves(c *dossier, old, rec plan.Record) {
+	h := c.entry.property.tenant.hold(rec.Identity)
+	switch {
+	case old.Phase == plan.Captured && rec.Phase != plan.Captured:
+		o.fail("D", rec.ID, "it was captured and is now %s", rec.Phase)
+	case old.Identity != 0 && rec.Identity != old.Identity:
+		o.fail("D", rec.ID, "its identity changes from %d to %d", old.Identity, rec.Identity)
+	case rec.Identity != 0 && (h == nil || h.of != rec.ID):
+		o.fail("D", rec.ID, "its identity %d is another's", rec.Identity)
+	case rec.Phase == plan.Captured && c.captured == 0:
+		o.fail("D", rec.ID, "it is stored as captured, and is not")
+	case old.Phase == plan.Creating && rec.Phase != plan.Creating && rec.Identity == 0 && rec.Sends > old.Sends:
+		if (c.created > 0 || o.underWay(c)) && !o.w.hostile {
+			o.fail("H", rec.ID, "its create is stored as absent, and takes effect")
+		}
+	}
+}
+
+// intends notes an intent that has become durable.
+func (c *dossier) intends(k *worker, old, rec plan.Record) {
+	if rec.Intent == nil || old.Intent != nil && old.Intent.Deadline.UnixMilli() == rec.Intent.Deadline.UnixMilli() {
+		return
+	}
+	d := &doubt{worker: k, deadline: time.Now().Add(k.w.timeout)}
+	if rec.Intent.Action == plan.Create {
+		d.before, c.creating = c.creating, d
+	} else {
+		d.before, c.capturing = c.capturing, d
+	}
+}
+
+// underWay tells whether a create is still to take effect.
+func (o *oracle) underWay(c *dossier) bool {
+	return slices.ContainsFunc(c.entry.property.tenant.effects, func(e effect) bool { return e.of == c.entry.id })
+}
+
+// history judges what a charge is taken for at its first sight.
+func (o *oracle) history(c *dossier, old, rec plan.Record, b before) {
+	if old.History != plan.HistoryUnset || rec.History == plan.HistoryUnset || c.merged {
+		return
+	}
+	cycle, read := b.read[c.entry.customer.id]
+	before := read && cycle < b.doc.Cycle
+	switch {
+	case rec.History == plan.HistoryOld && before:
+		o.fail("B", rec.ID, "its charge is news and is taken for history")
+	case rec.History == plan.HistoryFresh && !before:
+		o.fail("A", rec.ID, "its charge is history and is taken for news")
+	case rec.History != plan.HistoryOld:
+	case rec.Phase == plan.Baseline && !o.baselines(c, b.doc):
+		o.fail("B", rec.ID, "it becomes the baseline, which the policy does not say")
+	case rec.Park != nil && rec.Park.Reason == plan.FirstSeenCharged && !o.parksHistory(c, b.doc):
+		o.fail("B", rec.ID, "it parks as first_seen_charged, which the policy does not say")
+	}
+}
+
+// firstRun tells whether charged history is the baseline, whatever new_customers says.
+func (o *oracle) firstRun(c *dossier, doc plan.Property) bool {
+	sink, _, _ := o.sink(c.entry.property.tenant)
+	return !doc.FirstRunDone && !sink.TokensAtCreation
+}
+
+func (o *oracle) baselines(c *dossier, doc plan.Property) bool {
+	return !o.w.mirrorFirst && (o.firstRun(c, doc) || o.w.settings.newCustomers == plan.BaselineHistory)
+}
+
+func (o *oracle) parksHistory(c *dossier, doc plan.Property) bool {
+	return !o.w.mirrorFirst && !o.firstRun(c, doc) && o.w.settings.newCustomers == plan.ParkHistory
+}
+
+// forOutcome tells whether a reason is the outcome of a write.
+func forOutcome(reason plan.Reason) bool {
+	return slices.Contains([]plan.Reason{plan.Rejected, plan.UnknownCreate, plan.UnknownCapture, plan.DuplicateFound}, reason)
+}
+
+// cycleBegins begins a cycle's account.
+func (o *oracle) cycleBegins(k *worker) {
+	o.tally["cycles"]++
+	k.parked = nil
+	k.events.begin()
+}
+
+// cycleOver judges how a cycle was told: what was parked for an outcome is an
+// event and fails the cycle, and so does what is in doubt.
+func (o *oracle) cycleOver(k *worker, result engine.Result, err error) {
+	if k.dead {
+		o.tally["kills"]++
+	}
+	inDoubt := 0
+	for _, rec := range o.records() {
+		if rec.Phase.InFlight() {
+			c := o.cases[rec.ID]
+			c.unknownCreate = c.unknownCreate || rec.Phase == plan.Creating
+			c.unknownCapture = c.unknownCapture || rec.Phase == plan.Capturing
+			if rec.Park == nil {
+				inDoubt++
+			}
+		}
+	}
+	if k.dead || err != nil {
+		return
+	}
+	told, blown := 0, map[string]bool{}
+	for _, p := range result.Properties {
+		told += p.NewOutcomeParks
+		blown[p.Name] = p.Report.Fuse
+	}
+	if told < len(k.parked) {
+		o.fail("H", "", "%d were parked for an outcome and the cycle tells of %d: %v", len(k.parked), told, k.parked)
+	}
+	for _, each := range k.parked {
+		if !k.events.tells(each) {
+			o.fail("H", preauth.ID(each), "it was parked without an event")
+		}
+	}
+	if inDoubt > 0 && result.InDoubt == 0 {
+		o.fail("H", "", "%d are in doubt and the cycle tells of %d", inDoubt, result.InDoubt)
+	}
+}
+
+// records are all of the durable ledger.
+func (o *oracle) records() (all []plan.Record) {
+	if o.w.disk.file != nil {
+		_ = o.w.disk.file.store.Each(context.Background(), func(rec plan.Record) error { // memory does not fail
+			all = append(all, rec)
+			return nil
+		})
+	}
+	return all
+}

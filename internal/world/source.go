@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/preauth-sync/preauth-sync/preauth"
+	"github.com/preauth-sync/preauth-sync/sync/engine"
+	"github.com/preauth-sync/preauth-sync/sync/plan"
+)
+
+var errSource = errors.New("the PMS does not answer")
+
+// source is a property as one worker reads it.
+type source struct {
+	k *worker
+	p *property
+}
+
+// Enterprise implements engine.Source.
+func (s source) Enterprise(ctx context.Context) (preauth.ID, error) {
+	t := s.k.w.throw("enterprise", s.p.name)
+	if err := s.k.step(ctx, "enterprise", s.p.name, t.between(time.Millisecond, time.Second)); err != nil {
+		return "", err
+	}
+	if s.k.w.fault(t, 0.2) {
+		return "", errSource
+	}
+	return s.p.enterprise, nil
+}
+
+// Poll implements engine.Source: in one reply or in several, with customers
+// refused, and failing at any point.
+func (s source) Poll(ctx context.Context, customers []preauth.ID, reply func(preauth.Reply) error) ([]preauth.RefusedCustomer, error) {
+	w := s.k.w
+	customers = slices.Sorted(slices.Values(customers)) // in whatever order it asks, the PMS behaves alike
+	t := w.throw("poll", s.p.name+string(customers[0]))
+	size := len(customers)
+	if t.chance(0.3) {
+		size = 1 + t.IntN(size)
+	}
+	var refused []preauth.RefusedCustomer
+	for part := range slices.Chunk(customers, size) {
+		if err := s.k.step(ctx, "poll", s.p.name, t.between(time.Millisecond, 2*time.Second)); err != nil {
+			return refused, err
+		}
+		if w.fault(t, 0.3) {
+			w.say("pms", "%s: a poll fails", s.p.name)
+			return refused, errSource
+		}
+		var r preauth.Reply
+		w.locked(func() { r = s.reply(t, part, &refused) })
+		if err := s.k.step(ctx, "polled", s.p.name, t.between(time.Millisecond, 2*time.Second)); err != nil {
+			return refused, err
+		}
+		w.locked(func() { w.oracle.shows(s.k, s.p, r) })
+		if err := reply(r); err != nil {
+			return refused, err
+		}
+	}
+	return refused, nil
+}
+
+// reply is what the PMS says of some customers now.
+func (s source) reply(t throw, customers []preauth.ID, refused *[]preauth.RefusedCustomer) preauth.Reply {
+	var r preauth.Reply
+	for _, c := range s.p.customers {
+		switch {
+		case !slices.Contains(customers, c.id):
+		case c.refused:
+			*refused = append(*refused, preauth.RefusedCustomer{CustomerID: c.id, Reason: "it is not known"})
+		default:
+			r.Customers = append(r.Customers, c.id)
+		}
+	}
+	for _, e := range s.p.entries {
+		switch {
+		case e.missing || !slices.Contains(r.Customers, e.customer.id):
+		case s.k.w.fault(t, 0.05):
+			r.Conflicting = append(r.Conflicting, e.id)
+		default:
+			r.Preauthorizations = append(r.Preauthorizations, e.shown())
+		}
+	}
+	return r
+}
+
+// list is what the configuration names.
+func (s source) list(context.Context) (engine.Customers, error) {
+	w := s.k.w
+	t := w.throw("customers", s.p.name)
+	var listed engine.Customers
+	var err error
+	w.locked(func() {
+		for _, c := range s.p.customers {
+			if c.listed {
+				listed.IDs = append(listed.IDs, c.id)
+			}
+		}
+		if w.fault(t, 0.1) {
+			listed.Invalid = []engine.InvalidCustomer{{Spelled: "x", Where: "line 1"}}
+		}
+		if w.fault(t, 0.1) {
+			err = errors.New("the customers file cannot be read")
+			s.k.stopped[s.p] = true
+		}
+	})
+	return listed, err
+}
+
+// discover finds everybody, unless a page fails.
+func (s source) discover(ctx context.Context, page func([]preauth.ID) error) error {
+	w := s.k.w
+	t := w.throw("discover", s.p.name)
+	var all []preauth.ID
+	w.locked(func() {
+		for _, c := range s.p.customers {
+			all = append(all, c.id)
+		}
+	})
+	for part := range slices.Chunk(all, 2) {
+		if err := s.k.step(ctx, "discover", s.p.name, t.between(time.Millisecond, time.Second)); err != nil {
+			return err
+		}
+		if w.fault(t, 0.2) {
+			return errSource
+		}
+		if err := page(part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// methods are the payment methods of one cycle.
+type methods struct{ s source }
+
+func (s source) methods(context.Context) (engine.Methods, error) {
+	w := s.k.w
+	t := w.throw("methods", s.p.name)
+	if w.fault(t, 0.1) {
+		w.locked(func() { s.k.stopped[s.p] = true })
+		return nil, errors.New("the payment methods file cannot be read")
+	}
+	return methods{s}, nil
+}
+
+// Find implements engine.Methods.
+func (m methods) Find(p preauth.Preauthorization) (found plan.Method) {
+	w := m.s.k.w
+	w.locked(func() { found = w.method(w.oracle.cases[p.ID].entry) })
+	return found
+}
+
+// method is the payment method of an entry's card.
+func (w *world) method(e *entry) plan.Method {
+	switch {
+	case e.cardless:
+		return plan.Method{Missing: "no entry names it"}
+	case w.autopay:
+		return plan.Method{Autopay: true}
+	default:
+		return plan.Method{ID: 1000 + w.settings.methods + int64(e.n)}
+	}
+}
