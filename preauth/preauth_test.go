@@ -96,6 +96,9 @@ func TestMoneyComparesByValueAndCurrency(t *testing.T) {
 	if money("22.5", "EUR").Equal(money("22.51", "EUR")) {
 		t.Error("a cent does not count")
 	}
+	if money("90071992547409.93", "EUR").Equal(money("90071992547409.935", "EUR")) {
+		t.Error("what no float can tell apart does not count")
+	}
 	for want, m := range map[string]preauth.Money{
 		"22.50 EUR": money("22.5", "EUR"), "22 JPY": money("22", "JPY"), "1.250 KWD": money("1.25", "KWD"),
 		"1.005 EUR": money("1.005", "EUR"), "5 ???": money("5", "???"), "0": {},

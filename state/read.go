@@ -79,6 +79,9 @@ func (l *Ledger) token(key, value []byte) (plan.Token, bool, error) {
 	if err != nil {
 		return plan.Token{}, false, l.fault(bucketTokens, key, err)
 	}
+	if own, err := tokenKey(t.Sink, t.Token); err != nil || !bytes.Equal(own, key) {
+		return plan.Token{}, false, corrupt(l.options.Path, "%s holds another token", describe(bucketTokens, key))
+	}
 	return t, true, nil
 }
 

@@ -1,0 +1,75 @@
+package main
+
+// When a look-up counts, and for what.
+//
+//nolint:gochecknoglobals // a constant table
+var lookups = []mutation{
+	{
+		name: "second-read", money: true,
+		takes: "the second read: one look-up that finds nothing proves an absence",
+		edits: []edit{{
+			"sync/engine/verify.go",
+			"\t\td.due = d.absent.Add(s.opts.Settle)\n\t\treturn false\n",
+			"\t\treturn true\n",
+		}},
+		red: []test{
+			{"sync/engine", "TestAnUnknownCreateThatHadNoEffectIsSentAgainOnlyAfterTwoReads"},
+			{"sync/engine", "TestALateEffectIsFoundAndNotDoubled"},
+		},
+	},
+	{
+		name: "settle", money: true,
+		takes: "the wait for v4 to settle before the first read",
+		edits: []edit{{"sync/engine/send.go", "\treturn last.Add(s.opts.Settle)\n", "\treturn last\n"}},
+		red:   []test{{"sync/engine", "TestALateEffectIsFoundAndNotDoubled"}},
+	},
+	{
+		name:  "settle-at-start",
+		takes: "the same wait for what an earlier process left in flight",
+		edits: []edit{{"sync/engine/startup.go", "\t\twait := s.opts.Timeout + s.opts.Settle\n", "\t\twait := 0 * s.opts.Settle\n"}},
+		red:   []test{{"sync/engine", "TestACreateLeftInFlightIsVerifiedAfterTheStart"}},
+	},
+	{
+		name: "token-proof", money: true,
+		takes: "the proof that the sink keeps tokens: an absence counts without it",
+		edits: []edit{{
+			"sync/engine/verify.go",
+			"\tcase plan.ProofOpen:\n\t\ts.postpone(rec.ID)\n\t\treturn nil\n",
+			"\tcase plan.ProofOpen:\n",
+		}},
+		red: []test{
+			{"sync/engine", "TestACreateLeftInFlightBeforeTheProof"},
+			{"sync/engine", "TestAnUnknownCreateFromBeforeTheProofStaysUntilItIsDecided"},
+		},
+	},
+	{
+		name:  "one-create-at-a-time",
+		takes: "one create at a time until the proof",
+		edits: []edit{{"sync/engine/proof.go", "\tif !s.proving() {\n\t\treturn func() {}, nil\n", "\tif s.opts.Tokens != \"\" {\n\t\treturn func() {}, nil\n"}},
+		red:   []test{{"sync/engine", "TestCreatesGoOneAtATimeUntilTheProofAndThenTogether"}},
+	},
+	{
+		name: "control", money: true,
+		takes: "the control of an absence by a token that is known to be there",
+		edits: []edit{{"sync/engine/evidence.go", "\tif control == nil {\n", "\tif control == nil || control.Token != \"\" {\n"}},
+		red:   []test{{"sync/engine", "TestASearchThatHasGoneBlindProvesNoAbsence"}},
+	},
+	{
+		name:  "found-twice",
+		takes: "the count of what carries a token: of two holds one is taken",
+		edits: []edit{{"sync/engine/verify.go", "\tif len(hits) > 1 {\n", "\tif len(hits) > 1000 {\n"}},
+		red:   []test{{"sync/engine", "TestWhatCarriesOurTokenAndDiffersParks"}},
+	},
+	{
+		name:  "found-amount",
+		takes: "the comparison of what is found with the amount of the intent",
+		edits: []edit{{"sync/engine/verify.go", "\tif !hold.Amount.Equal(in.Amount.Amount) {\n", "\tif hold.Amount.IsNegative() {\n"}},
+		red:   []test{{"sync/engine", "TestWhatCarriesOurTokenAndDiffersParks"}},
+	},
+	{
+		name:  "identity-of-another",
+		takes: "the refusal of an identity that another preauthorization has",
+		edits: []edit{{"state/identities.go", "\t\tif owned {\n", "\t\tif owned && owner == t.now.ID {\n"}},
+		red:   []test{{"sync/engine", "TestAReplyWithTheIdentityOfAnotherIsLookedUp"}, {"state", "TestStateIsALedger"}},
+	},
+}

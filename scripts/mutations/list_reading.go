@@ -1,0 +1,65 @@
+package main
+
+// What is not believed of what is read.
+//
+//nolint:gochecknoglobals // a constant table
+var reading = []mutation{
+	{
+		name: "methods-default", money: true,
+		takes: "stopping at a payment methods file that cannot be used: its cards get the default",
+		edits: []edit{{
+			"internal/app/methods.go",
+			"\tif err != nil {\n\t\treturn nil, fmt.Errorf(\n",
+			"\tif err != nil {\n\t\treturn m, nil\n\t}\n\tif err != nil {\n\t\treturn nil, fmt.Errorf(\n",
+		}},
+		red: []test{{"internal/app", "TestAPaymentMethodsFileThatCannotBeUsedNamesLineAndRemedy"}},
+	},
+	{
+		name: "half-written", money: true,
+		takes: "the refusal of a payment methods file whose last line has no end: 101 of 1017",
+		edits: []edit{{"internal/app/methodsfile.go", "\t\tcase line[len(line)-1] != '\\n':\n", "\t\tcase len(line) == 0:\n"}},
+		red:   []test{{"internal/app", "TestAPaymentMethodsFileThatCannotBeUsedNamesLineAndRemedy"}},
+	},
+	{
+		name:  "methods-stop",
+		takes: "stopping creates while the payment methods file cannot be used",
+		edits: []edit{{
+			"sync/engine/list.go",
+			"\t\trun.stopCreates = true\n\t\trun.account.fail(err)\n\t\tmethods = noMethods{}\n",
+			"\t\trun.account.fail(err)\n\t\tmethods = noMethods{}\n",
+		}},
+		red: []test{{"sync/engine", "TestAPaymentMethodsFileThatCannotBeUsedStopsCreatesAndNotCaptures"}},
+	},
+	{
+		name:  "customers-stop",
+		takes: "stopping creates while the customers file cannot be read",
+		edits: []edit{{
+			"sync/engine/list.go",
+			"\tcustomers, err := run.p.opts.Customers(ctx)\n\tif err != nil {\n\t\trun.stopCreates = true\n",
+			"\tcustomers, err := run.p.opts.Customers(ctx)\n\tif err != nil {\n",
+		}},
+		red: []test{{"sync/engine", "TestACustomersFileThatCannotBeReadStopsCreatesAndNotCaptures"}},
+	},
+	{
+		name:  "discovery",
+		takes: "remembering who was discovered: a failed page shortens the list",
+		edits: []edit{{
+			"sync/engine/list.go",
+			"\treturn slices.Collect(maps.Keys(known)), failed\n",
+			"\tif failed != nil {\n\t\treturn nil, failed\n\t}\n\treturn slices.Collect(maps.Keys(known)), nil\n",
+		}},
+		red: []test{{"sync/engine", "TestAFailedPageNeverShortensTheList"}},
+	},
+	{
+		name:  "conflicting",
+		takes: "leaving alone what a reply shows twice with different contents",
+		edits: []edit{{"sources/connector/decode.go", "\t\tcase e.conflicting:\n", "\t\tcase e.conflicting && e.ID == \"\":\n"}},
+		red:   []test{{"sync/engine", "TestConflictingItemsAreNotActedOn"}},
+	},
+	{
+		name:  "unfinished-customers",
+		takes: "polling who has left the list with something unfinished",
+		edits: []edit{{"sync/engine/list.go", "\t\t\tids = append(ids, rec.CustomerID)\n", ""}},
+		red:   []test{{"sync/engine", "TestUnfinishedCustomersArePolledAfterTheyHaveLeftTheList"}},
+	},
+}

@@ -1,0 +1,35 @@
+package main
+
+// What makes the state file one that can be trusted.
+//
+//nolint:gochecknoglobals // a constant table
+var storing = []mutation{
+	{
+		name: "inode", money: true,
+		takes: "the look at the path before an intent: a file that was moved away keeps it",
+		edits: []edit{{"state/commit.go", "\t\tif !hasIntent(r.batch) {\n", "\t\tif !hasIntent(plan.Batch{}) {\n"}},
+		red:   []test{{"state", "TestAnIntentNeedsTheFileAtItsPath"}},
+	},
+	{
+		name:  "checksum",
+		takes: "the checksum of each document",
+		edits: []edit{{
+			"state/document.go",
+			"\tif binary.BigEndian.Uint32(value[len(body):]) != checksum(bucket, key, body) {\n",
+			"\tif checksum(bucket, key, body) < binary.BigEndian.Uint32(make([]byte, 4)) {\n",
+		}},
+		red: []test{{"state", "TestNoChangedByteIsBelieved"}},
+	},
+	{
+		name:  "lock",
+		takes: "the lock on the state file, which is held while it is looked at",
+		edits: []edit{{"state/lock.go", "\t\terr := syscall.Flock(int(file.Fd()), how)\n", "\t\terr := syscall.Flock(int(file.Fd()), how&^how|syscall.LOCK_UN)\n"}},
+		red:   []test{{"state", "TestAFileThatIsOpenIsLockedAgainstOthers"}},
+	},
+	{
+		name:  "conditional",
+		takes: "the condition of a commit: a record is overwritten whatever its revision",
+		edits: []edit{{"state/stage.go", "\tif stored == read {\n", "\tif stored >= read {\n"}},
+		red:   []test{{"state", "TestStateIsALedger"}},
+	},
+}

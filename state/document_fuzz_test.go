@@ -1,0 +1,266 @@
+package state
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"github.com/shopspring/decimal"
+
+	"github.com/preauth-sync/preauth-sync/preauth"
+	"github.com/preauth-sync/preauth-sync/sync/plan"
+)
+
+const someID = preauth.ID("9f1b6d3a-0c55-4f0e-8e8b-3d1f6c1a2b77")
+
+// documentType is one type of the ledger's documents, with the functions that
+// every read and every write of it goes through.
+type documentType struct {
+	bucket string
+	key    []byte
+	decode func(key, value []byte) (any, error)
+	encode func(key []byte, v any) ([]byte, error)
+	// samples become the first inputs.
+	samples []any
+}
+
+func document[T any](
+	bucket string, key []byte, decode func(key, value []byte) (T, error), encode func(key []byte, v T) ([]byte, error), samples ...T,
+) documentType {
+	d := documentType{
+		bucket: bucket, key: key,
+		decode: func(key, value []byte) (any, error) { return decode(key, value) },
+		encode: func(key []byte, v any) ([]byte, error) { return encode(key, v.(T)) },
+	}
+	for _, each := range samples {
+		d.samples = append(d.samples, each)
+	}
+	return d
+}
+
+func documentTypes(tb testing.TB) []documentType {
+	tb.Helper()
+	c, err := newCodec()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	l := &Ledger{codec: c, options: Options{Path: "state.db"}}
+	id := uuid.MustParse(string(someID))
+	token := func(key, value []byte) (plan.Token, error) { return stored(l.token(key, value)) }
+	putToken := func(key []byte, t plan.Token) ([]byte, error) { return c.put(bucketTokens, key, toWireToken(t)) }
+	return append(l.documentsOfFewBytes(),
+		document(bucketRecords, id[:],
+			func(key, value []byte) (plan.Record, error) { return l.decodeRecord(someID, key, value) },
+			func(key []byte, r plan.Record) ([]byte, error) {
+				w, err := toWireRecord(r)
+				return putIf(c, bucketRecords, key, w, err)
+			}, sampleRecords()...),
+		document(bucketJournal, journalKey(id[:], 7), l.entry,
+			func(key []byte, e plan.Entry) ([]byte, error) { return c.put(bucketJournal, key, toWireEntry(e)) }, sampleEntries()...),
+		document(bucketProperties, id[:],
+			func(key, value []byte) (plan.Property, error) { return stored(l.property(key, value)) },
+			func(key []byte, p plan.Property) ([]byte, error) {
+				return c.put(bucketProperties, key, toWireProperty(p))
+			},
+			sampleProperties()...),
+		document(bucketSinks, []byte("v4"),
+			func(key, value []byte) (plan.Sink, error) { return stored(l.sink(key, value)) },
+			func(key []byte, s plan.Sink) ([]byte, error) {
+				w, err := toWireSink(s)
+				return putIf(c, bucketSinks, key, w, err)
+			}, sampleSinks()...),
+		document(bucketTokens, keyOfToken(tb, string(someID)), token, putToken, sampleTokens(string(someID))...),
+		document(bucketTokens, keyOfToken(tb, longSample), token, putToken, sampleTokens(longSample)...),
+		document(bucketTallies, id[:], l.tally,
+			func(key []byte, t plan.Tally) ([]byte, error) { return c.put(bucketTallies, key, toWireTally(t)) }, sampleTallies()...))
+}
+
+// documentsOfFewBytes are those of one number, and what the file says of itself.
+func (l *Ledger) documentsOfFewBytes() []documentType {
+	id := uuid.MustParse(string(someID))
+	return []documentType{
+		document(bucketHighest, []byte("v4"), l.highest,
+			func(key []byte, n int64) ([]byte, error) { return sealNumber(bucketHighest, key, uint64(n)), nil }, 0, 1<<40),
+		document(bucketDiscovered, append(id[:], id[:]...),
+			func(key, value []byte) (plan.Discovered, error) {
+				d, err := decodeDiscovered(key, value)
+				if err != nil {
+					return d, l.fault(bucketDiscovered, key, err) // as Discovered does
+				}
+				return d, nil
+			},
+			func(key []byte, d plan.Discovered) ([]byte, error) {
+				return sealNumber(bucketDiscovered, key, uint64(d.Seen.Unix())), nil
+			}, plan.Discovered{Enterprise: someID, CustomerID: someID, Seen: time.Unix(1_790_000_000, 0)}),
+		document(bucketMeta, []byte(keyFile),
+			func(key, value []byte) (about wireFile, err error) {
+				if err := l.codec.get(bucketMeta, key, value, &about); err != nil {
+					return about, l.fault(bucketMeta, key, err) // as getFile does
+				}
+				return about, nil
+			},
+			func(key []byte, about wireFile) ([]byte, error) { return l.codec.put(bucketMeta, key, about) },
+			wireFile{ID: "x", Created: 1, Generation: 3, ConnectorAddress: "https://pms.test", Older: "it says so", Backup: 5}),
+	}
+}
+
+// meaning compares two documents; amounts compare as decimals and times as instants.
+func meaning(a, b any) string {
+	return cmp.Diff(a, b, cmp.Comparer(decimal.Decimal.Equal), cmp.Comparer(time.Time.Equal))
+}
+
+func stored[T any](v T, _ bool, err error) (T, error) { return v, err }
+
+func putIf(c codec, bucket string, key []byte, wire any, err error) ([]byte, error) {
+	if err != nil {
+		return nil, err
+	}
+	return c.put(bucket, key, wire)
+}
+
+func keyOfToken(tb testing.TB, token string) []byte {
+	tb.Helper()
+	key, err := tokenKey("v4", token)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return key
+}
+
+// FuzzDocuments seals arbitrary bytes as each type of document, as if a defect had
+// stored them, and reads them as the ledger does: never a panic, always an *Error of
+// kind Corrupt, or a value that is stored again with the same meaning.
+func FuzzDocuments(f *testing.F) {
+	types := documentTypes(f)
+	for n, d := range types {
+		for _, sample := range d.samples {
+			value, err := d.encode(d.key, sample)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(uint8(n), value[:len(value)-checksumLength])
+		}
+		f.Add(uint8(n), []byte{})
+	}
+	f.Fuzz(func(t *testing.T, n uint8, body []byte) {
+		d := types[int(n)%len(types)]
+		if _, err := d.decode(d.key, body); err == nil {
+			t.Errorf("%s: bytes without their checksum were believed", d.bucket)
+		}
+		read, err := d.decode(d.key, seal(d.bucket, d.key, append([]byte(nil), body...)))
+		if err != nil {
+			refused, ok := errors.AsType[*Error](err)
+			if !ok || refused.Kind != Corrupt {
+				t.Errorf("%s: refused with %v", d.bucket, err)
+			}
+			return
+		}
+		value, err := d.encode(d.key, read)
+		if err != nil {
+			t.Fatalf("%s: what was read cannot be stored: %v: %+v", d.bucket, err, read)
+		}
+		again, err := d.decode(d.key, value)
+		if err != nil {
+			t.Fatalf("%s: what was stored cannot be read: %v: %+v", d.bucket, err, read)
+		}
+		if diff := meaning(read, again); diff != "" {
+			t.Errorf("%s: it has another meaning once it is stored again (-read +again):\n%s", d.bucket, diff)
+		}
+	})
+}
+
+// TestEverySampleDocumentComesBackAsItWas holds the samples themselves to what is
+// said of arbitrary bytes, so that the fuzzing begins with documents that are read.
+func TestEverySampleDocumentComesBackAsItWas(t *testing.T) {
+	for n, d := range documentTypes(t) {
+		for i, sample := range d.samples {
+			t.Run(fmt.Sprintf("%s %d %d", d.bucket, n, i), func(t *testing.T) {
+				value, err := d.encode(d.key, sample)
+				if err != nil {
+					t.Fatal(err)
+				}
+				read, err := d.decode(d.key, value)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if diff := meaning(sample, read); diff != "" {
+					t.Error(diff)
+				}
+				value[len(value)-1] ^= 1
+				if _, err := d.decode(d.key, value); err == nil {
+					t.Error("a changed checksum was believed")
+				}
+			})
+		}
+	}
+}
+
+// longSample is a token whose key holds its hash.
+var longSample = strings.Repeat("t", longToken+1)
+
+func sampleRecords() []plan.Record {
+	at := time.UnixMilli(1_790_000_000_123)
+	amount := preauth.Money{Amount: decimal.RequireFromString("123.45"), Currency: "EUR"}
+	seen := plan.Observation{State: preauth.Charged, Active: true, Amount: amount}
+	return []plan.Record{
+		{ID: someID, Revision: 1},
+		{
+			ID: someID, Revision: 9, Enterprise: someID, CustomerID: someID, CardID: "no UUID", Phase: plan.Capturing,
+			Identity: 1 << 40, Unsure: true, Generation: 7, Amount: amount, PaymentMethodID: 42, Sends: 1, Seen: seen,
+			History: plan.HistoryFresh, Missing: 2, Updated: at,
+			Intent: &plan.Intent{
+				Action: plan.Capture, Attempt: 2, Amount: amount, PaymentMethodID: 42, Token: string(someID), CreatedByUserID: 3,
+				Deadline: at, Before: plan.Created, Resent: true, Adopt: true,
+			},
+			Park:     &plan.Park{Reason: plan.UnknownCapture, Seen: seen, Since: at, Detail: "v4 said nothing", TrackingID: "t-1"},
+			Answered: &plan.Observation{StateText: "Paused", AmountFault: "no gross value"},
+		},
+		{ID: someID, Revision: 2, CardID: string(someID), Phase: plan.Baseline, Seen: seen},
+	}
+}
+
+func sampleEntries() []plan.Entry {
+	return []plan.Entry{
+		{ID: someID, Seq: 7},
+		{
+			ID: someID, Seq: 7, At: time.UnixMilli(1_790_000_000_123), Event: "create.applied", CycleID: "c", Action: plan.Create, Attempt: 1,
+			Phase: plan.Created, Amount: preauth.Money{Amount: decimal.RequireFromString("1.5"), Currency: "KWD"}, PaymentMethodID: 4,
+			Identity: 5, Status: 200, TrackingID: "t", Reason: plan.Rejected, Note: "a note",
+		},
+	}
+}
+
+func sampleProperties() []plan.Property {
+	at := time.UnixMilli(1_790_000_000_123)
+	return []plan.Property{{Enterprise: someID}, {
+		Enterprise: someID, Revision: 3, Name: "prague", Sink: "v4", Cycle: 8, FirstRunDone: true,
+		LastCycle: &plan.CycleReport{
+			CycleID: "c", Started: at, Finished: at, OK: true, Error: "e", Fuse: true, Counts: plan.Counts{Polled: 1, Failed: 2},
+		},
+	}}
+}
+
+func sampleSinks() []plan.Sink {
+	return []plan.Sink{{Name: "v4"}, {
+		Name: "v4", Revision: 2, Listed: true, TokensAtCreation: true, Proof: plan.ProofKept, Outage: true,
+		Candidate: &plan.Candidate{ID: someID, Identity: 4, Token: string(someID), Replied: time.UnixMilli(1_790_000_000_123)},
+	}}
+}
+
+func sampleTokens(token string) []plan.Token {
+	hold := preauth.Hold{Identity: 4, PaymentMethodID: 5, Amount: decimal.RequireFromString("22.5"), Token: token, CreatedByUserID: 6}
+	other := hold
+	other.Token = "TOKEN"
+	return []plan.Token{{Sink: "v4", Token: token}, {Sink: "v4", Token: token, Holds: []preauth.Hold{hold, other}, Foreign: true}}
+}
+
+func sampleTallies() []plan.Tally {
+	full := newTally()
+	full.Phases[plan.Created], full.Parked[plan.Rejected] = 3, 1
+	full.ParkedAmounts["EUR"] = decimal.RequireFromString("-7.25")
+	return []plan.Tally{newTally(), full}
+}
