@@ -40,8 +40,8 @@ func readGeneration(path string, about wireFile) (beside uint64, why string) {
 		return 0, fmt.Sprintf("its generation is %d and %s is missing", about.Generation, name)
 	case err != nil:
 		return 0, fmt.Sprintf("its generation is %d and %s cannot be read: %v", about.Generation, name, err)
-	case beside == 0 && about.Generation == 0, beside == 0 && about.Generation == 1 && owner == about.ID:
-		return 0, "" // nothing was ever sent, or the first start died before it could say more
+	case beside == 0 && (about.Generation == 0 || owner == about.ID):
+		return 0, "" // nothing was ever sent: every start so far died before it could say more
 	case beside == 0:
 		return 0, fmt.Sprintf("its generation is %d and %s says that there never was one", about.Generation, name)
 	case beside > about.Generation:

@@ -39,6 +39,9 @@ func TestWhatStandsBesideTheFileTellsItsAge(t *testing.T) {
 		{"as it was left", func(line string) string { return line }, "", 4},
 		{"behind the file, as after a crash", func(line string) string { return "2 " + owner(line) + "\n" }, "", 4},
 		{"without an owner", func(string) string { return "3\n" }, "", 4},
+		{"at 0, as after crashes of the first starts", func(line string) string { return "0 " + owner(line) + "\n" }, "", 4},
+		{"at 0, and of another file", func(string) string { return "0 another\n" }, "never was one", 4},
+		{"at 0, without an owner", func(string) string { return "0\n" }, "never was one", 4},
 		{"missing", func(string) string { return "-" }, "missing", 4},
 		{"ahead", func(line string) string { return "9 " + owner(line) + "\n" }, "says 9", 10},
 		{"of another file", func(string) string { return "3 another\n" }, "another", 4},
@@ -199,4 +202,39 @@ func TestABackupIsACompleteMarkedCopy(t *testing.T) {
 	}
 	_ = restored.Close()
 	says(t, "the copy, after its adoption", open(t, copied), "")
+}
+
+// A crash between the two halves of the first generation leaves the file at 1 and
+// a 0 beside it, which is no lost generation.
+func TestTheFirstGenerationIsAnnounced(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.db")
+	l := open(t, path)
+	if _, err := l.Advance(t.Context(), false); err != nil {
+		t.Fatal(err)
+	}
+	_ = l.Close()
+	content, err := os.ReadFile(path + ".gen")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// As it was right before the second half.
+	write(t, path+".gen", []byte("0"+strings.TrimPrefix(string(content), "1")))
+	l = open(t, path)
+	says(t, "after the crash", l, "")
+	if got, err := l.Advance(t.Context(), false); err != nil || got != 2 {
+		t.Errorf("the next generation is %d, %v", got, err)
+	}
+	_ = l.Close()
+}
+
+func TestAFileThatCannotAnnounceItsFirstGenerationHasNone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.db")
+	l := open(t, path)
+	if err := os.Mkdir(path+".gen", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Advance(t.Context(), false); err == nil {
+		t.Error("a generation began that nothing beside the file can tell of")
+	}
+	_ = l.Close()
 }

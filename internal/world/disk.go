@@ -36,8 +36,9 @@ type file struct {
 	day beside
 }
 
-// beside is the generation file; a number of 0 means that there is none.
+// beside is the generation file.
 type beside struct {
+	there      bool
 	generation uint64
 	id         int
 }
@@ -56,11 +57,11 @@ func (d *disk) open(k *worker) *ledger {
 	case f.older != "":
 	case f.backup:
 		f.older = "it is a copy"
-	case d.beside.generation == 0 && f.generation > 0:
+	case !d.beside.there && f.generation > 0:
 		f.older = "the generation beside it is missing"
 	case d.beside.generation > f.generation:
 		f.older = "the generation beside it is ahead"
-	case d.beside.generation > 0 && d.beside.id != f.id:
+	case d.beside.there && d.beside.id != f.id && max(d.beside.generation, f.generation) > 0:
 		f.older = "the generation beside it is another file's"
 	}
 	d.w.say("disk", "file %d: new=%t generation %d, beside %d, older %q", f.id, fresh, f.generation, d.beside.generation, f.older)
@@ -162,35 +163,34 @@ func (l *ledger) commit(ctx context.Context, batch plan.Batch) error {
 	return nil
 }
 
-// Advance implements engine.Ledger: first in the file, then beside it.
+// Advance implements engine.Ledger: first in the file, then beside it. Before the
+// very first a 0 is put beside it, so that one cut short is no lost generation.
 func (l *ledger) Advance(_ context.Context, adopted bool) (uint64, error) {
-	inFile := func() {
+	store := func(where string, do func()) error {
+		return l.write("generation", where, func() error {
+			do()
+			return nil
+		})
+	}
+	if !l.disk.beside.there && l.file.generation == 0 {
+		err := store("a first 0", func() { l.disk.beside = beside{true, 0, l.file.id} })
+		if err != nil {
+			return 0, err
+		}
+	}
+	err := store("in the file", func() {
 		l.file.generation = max(l.file.generation, l.beside) + 1
 		if adopted {
 			l.file.older, l.file.backup = "", false
 		}
-	}
-	besideIt := func() {
-		l.disk.beside = beside{l.file.generation, l.file.id}
-		l.k.advanced = true
-	}
-	store := func(where string, steps ...func()) error {
-		return l.write("generation", where, func() error {
-			for _, do := range steps {
-				do()
-			}
-			return nil
-		})
-	}
-	if l.disk.beside.generation == 0 {
-		// Cut short between the two, a file with nothing beside it yet would seem older.
-		err := store("with nothing beside it", inFile, besideIt)
-		return l.file.generation, err
-	}
-	if err := store("in the file", inFile); err != nil {
+	})
+	if err != nil {
 		return 0, err
 	}
-	err := store("beside it", besideIt)
+	err = store("beside it", func() {
+		l.disk.beside = beside{true, l.file.generation, l.file.id}
+		l.k.advanced = true
+	})
 	return l.file.generation, err
 }
 

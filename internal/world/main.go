@@ -30,11 +30,9 @@
 //   - Where the ledger has lost a capture and the PMS then takes the charge back, only to
 //     charge again, a second capture is what the decision table says.
 //   - Copies of a count of generations that was given up are not put back.
-//   - The first generation of all stands beside the file as soon as it is in it.
 //
-// A lock that is waited for keeps virtual time from passing. Where somebody waits for
-// the engine's barrier while somebody else's request is under way, a seed is stuck;
-// after a while that ends the process, naming the seed.
+// A mutex that is waited for keeps virtual time from passing. A seed that is stuck on
+// one ends the process after a while, and is named.
 package main
 
 import (

@@ -128,7 +128,7 @@ func (o *oracle) agree(c *dossier, rec plan.Record) {
 	case rec.Phase != plan.Captured && c.captured > 0 && !c.lost:
 		o.fail("D", rec.ID, "v4 has captured it, and the ledger says %s", rec.Phase)
 	}
-	if o.w.tokens == engine.TokenID && c.created > 0 && rec.Phase == plan.None && !open {
+	if o.w.tokens == engine.TokenID && c.created > 0 && rec.Phase == plan.None && !open && !o.w.hostile {
 		o.fail("B", rec.ID, "it is forgotten")
 	}
 }
