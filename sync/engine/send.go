@@ -55,7 +55,7 @@ func (s *sinkRuntime) send(
 	last := sent{record: rec}
 	relogins := 0
 	for resends := 0; ; resends++ {
-		done, err := s.prepare(ctx, c, resends)
+		done, err := s.prepare(ctx, c)
 		if err != nil {
 			if resends > 0 {
 				return last, nil
@@ -96,17 +96,19 @@ func (s *sinkRuntime) send(
 
 // prepare waits until the sink wants to hear from us, makes sure of a login, and
 // takes its turn under the rate limit, until done is called.
-func (s *sinkRuntime) prepare(ctx context.Context, c *cycle, resends int) (done func(), err error) {
+func (s *sinkRuntime) prepare(ctx context.Context, c *cycle) (done func(), err error) {
+	if err := s.unusableBecause(); err != nil {
+		return nil, err
+	}
 	s.mu.Lock()
 	wait := time.Until(s.holdOff)
 	s.mu.Unlock()
+	if wait > maxHoldOff {
+		s.giveUp(c, fmt.Errorf("v4 asked not to be written to for another %s", wait.Round(time.Second)))
+		return nil, s.unusableBecause()
+	}
 	if err := s.e.sleep(ctx, wait); err != nil {
 		return nil, err
-	}
-	if resends > 0 {
-		if err := s.unusableBecause(); err != nil {
-			return nil, err
-		}
 	}
 	if err := s.opts.Sink.Ready(ctx); err != nil {
 		if ctx.Err() == nil {
