@@ -308,6 +308,7 @@ func (a *App) vouch(ctx context.Context, ledger engine.Ledger) error {
 	if err != nil {
 		return err
 	}
+	names := map[preauth.ID]string{}
 	for i, p := range a.Config.Properties {
 		enterprise, err := a.Sources[i].Enterprise(ctx)
 		if refusal, ok := errors.AsType[*connector.Error](err); ok && (refusal.Status == http.StatusUnauthorized || refusal.Status == http.StatusForbidden) {
@@ -319,6 +320,10 @@ func (a *App) vouch(ctx context.Context, ledger engine.Ledger) error {
 		if err := engine.CheckBinding(known, p.Name, enterprise); err != nil {
 			return err
 		}
+		if other, twice := names[enterprise]; twice {
+			return fmt.Errorf("properties %s and %s are both enterprise %s: one of their access tokens is wrong", other, p.Name, enterprise)
+		}
+		names[enterprise] = p.Name
 	}
 	if refusal, ok := errors.AsType[*preauth.SinkRefusal](a.Sink.Ready(ctx)); ok {
 		return refusal

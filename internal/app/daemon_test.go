@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/preauth-sync/preauth-sync/internal/config"
+	"github.com/preauth-sync/preauth-sync/internal/httpx"
 	"github.com/preauth-sync/preauth-sync/internal/simulator"
 	"github.com/preauth-sync/preauth-sync/internal/telemetry"
 	"github.com/preauth-sync/preauth-sync/sync/engine"
@@ -86,6 +87,35 @@ func TestAHangupThatIsRefusedLeavesEverythingAsItWas(t *testing.T) {
 			func(r *rig) (*config.Config, error) {
 				return r.config(func(cfg *config.Config) { cfg.V4.Auth = config.Auth{} }), nil
 			}, "v4 auth",
+		},
+		"an access token that the PMS refuses": {
+			func(r *rig) (*config.Config, error) {
+				return r.config(func(cfg *config.Config) { cfg.Properties[0].AccessToken = httpx.NewSecret("nobody's") }), nil
+			}, "property hotel-1",
+		},
+		"a password that v4 refuses": {
+			func(r *rig) (*config.Config, error) {
+				return r.config(func(cfg *config.Config) { cfg.V4.Auth.Password = httpx.NewSecret("wrong") }), nil
+			}, "v4 refused the login",
+		},
+		"another enterprise behind a name": {
+			func(r *rig) (*config.Config, error) {
+				other, err := r.world.AddEnterprise(simulator.Enterprise{Name: "hotel-2"})
+				r.hold(other.Name) // a property needs customers
+				return r.config(func(cfg *config.Config) {
+					cfg.Properties = cfg.Properties[:1]
+					cfg.Properties[0].AccessToken = httpx.NewSecret(other.AccessToken)
+				}), err
+			}, "check the token, or accept the change",
+		},
+		"one enterprise behind two names": {
+			func(r *rig) (*config.Config, error) {
+				return r.config(func(cfg *config.Config) {
+					again := cfg.Properties[0]
+					again.Name = "again"
+					cfg.Properties = append(cfg.Properties, again)
+				}), nil
+			}, "hotel-1 and again are both enterprise",
 		},
 		"a defect of this program": {
 			func(*rig) (*config.Config, error) { panic("a defect") }, "a panic ended it",

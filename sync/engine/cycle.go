@@ -87,12 +87,16 @@ func (e *Engine) run(ctx context.Context, c *cycle, do func(ctx context.Context)
 	defer e.turn.Unlock()
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
+	before := e.Failed()
 	e.contain(c, func() {
 		if err = e.begin(ctx, stop, c); err == nil {
 			err = do(ctx)
 		}
 	})
-	return cmp.Or(e.failed(), c.broken(), err)
+	if failed := e.Failed(); failed != nil && before == nil {
+		e.tellFatal(c, failed)
+	}
+	return cmp.Or(e.Failed(), c.broken(), err)
 }
 
 func (e *Engine) begin(ctx context.Context, stop context.CancelCauseFunc, c *cycle) error {
@@ -120,20 +124,16 @@ func (e *Engine) begin(ctx context.Context, stop context.CancelCauseFunc, c *cyc
 			run.start(ctx)
 		}
 	}
-	if err := e.failed(); err != nil {
-		return e.tellFatal(c, err)
-	}
-	return nil
+	return e.Failed()
 }
 
-// tellFatal says why no cycle does anything any more.
-func (e *Engine) tellFatal(c *cycle, err error) error {
+// tellFatal says, once, why no cycle does anything any more.
+func (e *Engine) tellFatal(c *cycle, err error) {
 	event := telemetry.StateFailed
 	if !errors.Is(err, ErrLedger) {
 		event = telemetry.StateRefused
 	}
 	e.log.Error("nothing more is sent", telemetry.Event(event), telemetry.CycleID(c.id), telemetry.Err(err))
-	return err
 }
 
 // identifyAll learns whose tokens the properties have.
@@ -344,8 +344,8 @@ func (e *Engine) finish(ctx context.Context, c *cycle) (Result, error) {
 		e.log.Error("requests are still without a definite answer: the next cycle looks them up, nothing is sent again blindly",
 			telemetry.Event(telemetry.IntentsInDoubt), telemetry.CycleID(c.id), zap.Int("in_doubt", result.InDoubt))
 	}
-	if err := e.failed(); err != nil {
-		return result, e.tellFatal(c, err)
+	if err := e.Failed(); err != nil {
+		return result, err
 	}
 	for _, p := range result.Properties {
 		if binding, ok := errors.AsType[*BindingError](p.Err); ok {

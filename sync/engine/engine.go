@@ -240,10 +240,7 @@ func (e *Engine) fail(err error) error {
 
 // Failed gives the error after which no cycle does anything any more: the process
 // should end. It is nil while there is none.
-func (e *Engine) Failed() error { return e.failed() }
-
-// failed gives the error that ended everything, if one did.
-func (e *Engine) failed() error {
+func (e *Engine) Failed() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.fatal
@@ -252,7 +249,7 @@ func (e *Engine) failed() error {
 // commit stores a batch. A conflict is the caller's to solve; any other error
 // is fatal: whether the batch is durable is then not known.
 func (e *Engine) commit(ctx context.Context, batch plan.Batch) error {
-	if err := e.failed(); err != nil {
+	if err := e.Failed(); err != nil {
 		return err
 	}
 	// A batch is stored whole even when the cycle is being stopped.

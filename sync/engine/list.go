@@ -36,7 +36,7 @@ func (run *propertyRun) list(ctx context.Context) error {
 		run.listed[id] = true
 	}
 	found, err := run.discover(ctx)
-	if run.e.failed() != nil {
+	if run.e.Failed() != nil {
 		return err
 	}
 	if err != nil {
