@@ -1,6 +1,7 @@
 package state
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,14 +9,35 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	bolt "go.etcd.io/bbolt"
 )
 
 // Backup writes a consistent copy of the file to path while others go on reading
-// and writing. The copy is marked as one, checked in full, durable, and only then
-// given its name; a file that has that name already is left alone (fs.ErrExist).
+// and writing; see Receive.
 func (l *Ledger) Backup(ctx context.Context, path string) error {
+	return Receive(ctx, path, l.options.Now(), func(to io.Writer) error { return l.CopyTo(ctx, to) })
+}
+
+// CopyTo writes a consistent copy of the file's bytes, which are not marked as a
+// copy. Others go on reading and writing, but pages they give up are not used again
+// before it ends: a writer that may block for long should not be given.
+func (l *Ledger) CopyTo(ctx context.Context, to io.Writer) error {
+	return l.viewNow(ctx, func(tx *bolt.Tx) error {
+		_, err := tx.WriteTo(&cancelled{ctx: ctx, to: to})
+		if err != nil && ctx.Err() != nil {
+			return ctx.Err() // bbolt keeps no more of it than its words
+		}
+		return err
+	})
+}
+
+// Receive makes a backup at path of what from writes, the bytes of CopyTo. They are
+// written aside, marked as the copy made at now, checked in full, durable, and only
+// then given their name; so what breaks off becomes no backup. A name that is taken
+// (fs.ErrExist) is refused, and its file left alone, before from is called.
+func Receive(ctx context.Context, path string, now time.Time, from func(to io.Writer) error) error {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return fmt.Errorf("the backup's path: %w", err)
@@ -25,68 +47,76 @@ func (l *Ledger) Backup(ctx context.Context, path string) error {
 	}
 	temp := asideName(path)
 	defer func() { _ = os.Remove(temp) }()
-	if err := l.copyTo(ctx, temp); err != nil {
-		return fmt.Errorf("the backup %s was not made: %w", path, err)
+	err = writeNew(temp, from)
+	if err == nil {
+		err = finishCopy(ctx, temp, now)
 	}
-	if err := l.finishCopy(ctx, temp); err != nil {
-		return fmt.Errorf("the backup %s was not made: %w", path, err)
+	if err == nil {
+		err = place(temp, path)
 	}
-	if err := place(temp, path); err != nil {
+	if err != nil {
 		return fmt.Errorf("the backup %s was not made: %w", path, err)
 	}
 	return syncFolder(path)
 }
 
-// copyTo writes what a read transaction sees to a new file.
-func (l *Ledger) copyTo(ctx context.Context, path string) error {
+// finishCopy marks a copy, and checks it.
+func finishCopy(ctx context.Context, path string, now time.Time) error {
+	err := markCopy(path, now)
+	if err == nil {
+		err = verifyFile(ctx, Options{Path: path})
+	}
+	if unsound, ok := errors.AsType[*Error](err); ok {
+		// Its words are about a state file to be mended, and this one is thrown away.
+		return fmt.Errorf("what was copied is no whole and sound state file: %s", cmp.Or(unsound.Detail, fmt.Sprint(unsound.Err)))
+	}
+	return err
+}
+
+// writeNew fills a new file, durably.
+func writeNew(path string, from func(io.Writer) error) error {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = file.Close() }()
-	err = l.viewNow(ctx, func(tx *bolt.Tx) error {
-		_, err := tx.WriteTo(&cancelled{ctx: ctx, to: file})
-		return err
-	})
-	if err != nil {
-		return err
+	err = from(file)
+	if err == nil {
+		err = file.Sync()
 	}
-	return file.Sync()
+	if closeErr := file.Close(); err == nil {
+		err = closeErr
+	}
+	return err
 }
 
-// finishCopy marks a copy, and checks it.
-func (l *Ledger) finishCopy(ctx context.Context, path string) error {
-	options := Options{Path: path, Mode: ReadOnly, LockTimeout: l.options.LockTimeout, Now: l.options.Now}
-	// It is looked at before it is opened for writing, as every file is.
-	copied, err := Open(options)
+// markCopy stores in a copy that it is one. It is looked at first, as every file
+// is before bbolt gets it.
+func markCopy(path string, now time.Time) error {
+	looked, err := Open(Options{Path: path})
 	if err != nil {
 		return err
 	}
-	if err := copied.Close(); err != nil {
+	if err := looked.Close(); err != nil {
 		return err
 	}
-	err = guard(path, func() error {
-		db, err := bolt.Open(path, fileMode, &bolt.Options{Timeout: l.options.LockTimeout, NoStatistics: true})
+	return guard(path, func() error {
+		db, err := bolt.Open(path, fileMode, &bolt.Options{Timeout: defaultLockTimeout, NoStatistics: true})
 		if err != nil {
 			return err
 		}
 		err = db.Update(func(tx *bolt.Tx) error {
 			var about wireFile
-			if err := l.getFile(tx, &about); err != nil {
+			if err := looked.getFile(tx, &about); err != nil {
 				return err
 			}
-			about.Backup = max(toMillis(l.options.Now()), 1)
-			return putFile(tx, about, l.codec)
+			about.Backup = max(toMillis(now), 1)
+			return putFile(tx, about, looked.codec)
 		})
 		if closeErr := db.Close(); err == nil {
 			err = closeErr
 		}
 		return err
 	})
-	if err != nil {
-		return err
-	}
-	return verifyFile(ctx, options)
 }
 
 func verifyFile(ctx context.Context, options Options) error {

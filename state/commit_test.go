@@ -118,7 +118,7 @@ func TestAnIntentNeedsTheFileAtItsPath(t *testing.T) {
 			if _, err := l.Advance(ctx, false); kindOf(err) != state.Replaced {
 				t.Errorf("Advance: %v", err)
 			}
-			if _, _, err := l.Compact(ctx); kindOf(err) != state.Replaced {
+			if _, err := l.Compact(ctx, state.CompactOptions{}); kindOf(err) != state.Replaced {
 				t.Errorf("Compact: %v", err)
 			}
 			// The outcome of what is under way is kept in the file that is open.
@@ -153,10 +153,10 @@ func TestCompactKeepsEverythingAndGoesOn(t *testing.T) {
 			}
 		})
 	}
-	before, after, err := l.Compact(ctx)
+	report, err := l.Compact(ctx, state.CompactOptions{})
 	wg.Wait()
-	if err != nil || after >= before {
-		t.Fatalf("from %d to %d bytes, %v", before, after, err)
+	if err != nil || report.After >= report.Before || report.JournalLines != 0 {
+		t.Fatalf("%+v, %v", report, err)
 	}
 	if _, err := state.Open(state.Options{Path: path, LockTimeout: 1}); kindOf(err) != state.Locked {
 		t.Errorf("the new file must be locked: %v", err)

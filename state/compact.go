@@ -2,51 +2,102 @@ package state
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	bolt "go.etcd.io/bbolt"
 )
 
-// compactStep is how many bytes one transaction of a compaction copies.
-const compactStep = 4 << 20
+// CompactOptions say what a compaction leaves out.
+type CompactOptions struct {
+	// JournalBefore leaves out the journal lines from before it, but for what has to
+	// be kept; see prune. Zero keeps them all.
+	JournalBefore time.Time
+}
 
-// Compact rewrites the file without its free pages and goes on with the new one.
-// Commits wait meanwhile; reads do not, except at the end. It gives the sizes in
-// bytes. After an error that is not Failed the old file is as it was.
-func (l *Ledger) Compact(ctx context.Context) (before, after int64, err error) {
+// CompactReport says what a compaction has done.
+type CompactReport struct {
+	// Before and After are the file's sizes in bytes.
+	Before, After int64
+	// JournalLines is how many lines have been left out.
+	JournalLines int
+}
+
+// Compact rewrites the file without its free pages, and without old journal lines
+// where that is asked for, and goes on with the new one. Commits wait meanwhile;
+// reads do not, except at the end. After an error that is not Failed, and after a
+// crash, the old file is as it was.
+func (l *Ledger) Compact(ctx context.Context, options CompactOptions) (report CompactReport, err error) {
 	if err := ctx.Err(); err != nil {
-		return 0, 0, fmt.Errorf("the compaction was not begun: %w", err)
+		return report, fmt.Errorf("the compaction was not begun: %w", err)
+	}
+	if options.JournalBefore.After(l.options.Now()) {
+		return report, errors.New("journal lines cannot be left out up to a time that is still to come")
 	}
 	l.writing.Lock()
 	defer l.writing.Unlock()
 	if err := l.checkPath(); err != nil {
-		return 0, 0, err
+		return report, err
 	}
 	path := l.options.Path
+	clearAside(path)
 	temp := asideName(path)
 	defer func() { _ = os.Remove(temp) }()
-	if err := l.buildCompact(temp); err != nil {
-		return 0, 0, fmt.Errorf("the state file %s cannot be compacted: %w", path, err)
+	if report.JournalLines, err = l.buildCompact(ctx, temp, options); err != nil {
+		return CompactReport{}, fmt.Errorf("the state file %s cannot be compacted: %w", path, err)
 	}
 	check := Options{Path: temp, Mode: ReadOnly, LockTimeout: l.options.LockTimeout, Now: l.options.Now}
 	if err := verifyFile(ctx, check); err != nil {
-		return 0, 0, fmt.Errorf("the state file %s cannot be compacted: %w", path, err)
+		return CompactReport{}, fmt.Errorf("the state file %s cannot be compacted: %w", path, err)
 	}
-	return l.exchange(temp)
+	if report.Before, report.After, err = l.exchange(temp); err != nil {
+		return CompactReport{}, err
+	}
+	return report, nil
 }
 
-func (l *Ledger) buildCompact(temp string) error {
-	return guard(temp, func() error {
+func (l *Ledger) buildCompact(ctx context.Context, temp string, options CompactOptions) (pruned int, err error) {
+	err = guard(l.options.Path, func() error {
 		into, err := bolt.Open(temp, fileMode, &bolt.Options{Timeout: l.options.LockTimeout, NoStatistics: true})
 		if err != nil {
 			return err
 		}
-		err = bolt.Compact(into, l.db, compactStep)
+		into.AllocSize = into.Info().PageSize // no room for growing is reserved
+		err = l.db.View(func(from *bolt.Tx) error {
+			w := &rewriter{ctx: ctx, from: from, into: into}
+			keep := everyLine
+			if !options.JournalBefore.IsZero() {
+				keep = l.prune(from, options.JournalBefore)
+			}
+			if err := w.copy(keep); err != nil {
+				return err
+			}
+			pruned = w.left
+			return l.countPruned(into, pruned)
+		})
 		if closeErr := into.Close(); err == nil {
 			err = closeErr
 		}
 		return err
+	})
+	return pruned, err
+}
+
+// countPruned stores that so many more journal lines have been left out, which
+// Verify then does not miss.
+func (l *Ledger) countPruned(into *bolt.DB, lines int) error {
+	if lines == 0 {
+		return nil
+	}
+	return into.Update(func(tx *bolt.Tx) error {
+		var about wireFile
+		if err := l.getFile(tx, &about); err != nil {
+			return err
+		}
+		about.Pruned += uint64(lines)
+		return putFile(tx, about, l.codec)
 	})
 }
 

@@ -33,6 +33,7 @@ func sample(t *testing.T, path string, records int) []byte {
 		Highest:  []plan.Highest{{Sink: "v4", Identity: 4}},
 
 		Discovered: []plan.Discovered{{Enterprise: ledgertest.ID(9), CustomerID: ledgertest.ID(6), Seen: ledgertest.At(1)}},
+		Pauses:     []plan.Pause{{Since: ledgertest.At(1)}, {Enterprise: ledgertest.ID(9), Since: ledgertest.At(2)}},
 	}
 	for n := range records {
 		batch.Records = append(batch.Records, ledgertest.HeldRecord(n))
@@ -202,6 +203,7 @@ type everything struct {
 	Unmatched           []plan.Token
 	Cycles              map[preauth.ID]uint64
 	Discovered          []plan.Discovered
+	Pauses              []plan.Pause
 	Owners              map[string]preauth.ID
 	Account             account
 }
@@ -219,7 +221,7 @@ func dump(t *testing.T, path string) everything {
 func contents(t *testing.T, l ledgertest.Ledger) (all everything) {
 	t.Helper()
 	ctx := t.Context()
-	var errs [9]error
+	var errs [10]error
 	errs[0] = l.Each(ctx, func(r plan.Record) error {
 		all.Records = append(all.Records, r)
 		lines, err := l.Journal(ctx, r.ID)
@@ -233,6 +235,7 @@ func contents(t *testing.T, l ledgertest.Ledger) (all everything) {
 	errs[5] = l.Unmatched(ctx, "v4", func(k plan.Token) error { all.Unmatched = append(all.Unmatched, k); return nil })
 	all.Cycles, errs[6] = l.ReadCycles(ctx, ledgertest.ID(9), []preauth.ID{ledgertest.ID(7), ledgertest.ID(8)})
 	errs[8] = l.Discovered(ctx, ledgertest.ID(9), func(d plan.Discovered) error { all.Discovered = append(all.Discovered, d); return nil })
+	all.Pauses, errs[9] = l.Pauses(ctx)
 	all.Owners = make(map[string]preauth.ID)
 	for _, sink := range []string{"", "v4", "b"} {
 		for identity := range int64(13) {

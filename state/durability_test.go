@@ -20,7 +20,7 @@ func TestEveryCommitIsSynced(t *testing.T) {
 		}
 	}
 	synced("at the start")
-	if _, _, err := l.Compact(t.Context()); err != nil {
+	if _, err := l.Compact(t.Context(), CompactOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	synced("once it is compacted")

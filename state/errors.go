@@ -56,8 +56,10 @@ type Error struct {
 	Path string
 	// Detail says in words what was found.
 	Detail string
-	// Holder is the process that holds a Locked file; 0 when it is not known.
-	Holder int
+	// Holder is the process that holds a Locked file, and Command the name of its
+	// program; 0 and empty when they are not known.
+	Holder  int
+	Command string
 	// Err is the cause, or nil.
 	Err error
 }
@@ -88,16 +90,25 @@ func (e *Error) sentence() string {
 	case OtherAddresses:
 		return fmt.Sprintf("the state file %s belongs to other addresses", e.Path)
 	case Locked:
-		if e.Holder > 0 {
-			return fmt.Sprintf("the state file %s is in use by another process (pid %d)", e.Path, e.Holder)
-		}
-		return fmt.Sprintf("the state file %s is in use by another process", e.Path)
+		return fmt.Sprintf("the state file %s is in use by another process%s", e.Path, e.who())
 	case Replaced:
 		return fmt.Sprintf("the state file %s is no longer the one that was opened", e.Path)
 	case Failed:
 		return fmt.Sprintf("the state file %s could not be written", e.Path)
 	default:
 		return fmt.Sprintf("the state file %s cannot be used", e.Path)
+	}
+}
+
+// who names the process that holds the file, as far as it is known.
+func (e *Error) who() string {
+	switch {
+	case e.Holder == 0:
+		return ""
+	case e.Command == "":
+		return fmt.Sprintf(" (pid %d)", e.Holder)
+	default:
+		return fmt.Sprintf(" (pid %d, %s)", e.Holder, e.Command)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 const (
@@ -22,9 +23,25 @@ func placeByLink(from, to string) error {
 	return os.Remove(from)
 }
 
+// asideLength is that of the random part of a name aside.
+const asideLength = 12
+
 // asideName is a free name in the folder of path, for what will be renamed to it.
 func asideName(path string) string {
-	return filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+"."+rand.Text()[:12]+".tmp")
+	return filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+"."+rand.Text()[:asideLength]+".tmp")
+}
+
+// clearAside removes what killed processes have left aside of path, as far as it
+// can be removed. It is for whoever has the file at path alone.
+func clearAside(path string) {
+	entries, _ := os.ReadDir(filepath.Dir(path)) // what cannot be listed stays
+	for _, each := range entries {
+		rest, ours := strings.CutPrefix(each.Name(), "."+filepath.Base(path)+".")
+		random, aside := strings.CutSuffix(rest, ".tmp")
+		if ours && aside && len(random) == asideLength {
+			_ = os.Remove(filepath.Join(filepath.Dir(path), each.Name()))
+		}
+	}
 }
 
 // syncFolder makes the names in the folder of path durable.

@@ -9,9 +9,9 @@ import (
 const (
 	// application marks a file as this program's.
 	application = "preauth-sync state"
-	// schema is the version of the buckets, keys and documents. A file of schema 1
-	// is migrated when it is opened ReadWrite.
-	schema = 2
+	// schema is the version of the buckets, keys and documents. A file of an earlier
+	// one is migrated when it is opened ReadWrite.
+	schema = 3
 
 	keyApplication = "application"
 	keySchema      = "schema"
@@ -153,9 +153,12 @@ func checkBucket(p *pages, name string, root bucketRoot) error {
 // describe names a document for people.
 func describe(bucket string, key []byte) string {
 	switch bucket {
-	case bucketRecords, bucketProperties, bucketTallies:
+	case bucketRecords, bucketProperties, bucketTallies, bucketPauses:
 		if len(key) == idLength {
-			names := map[string]string{bucketRecords: "record ", bucketProperties: "property ", bucketTallies: "the tally of "}
+			names := map[string]string{
+				bucketRecords: "record ", bucketProperties: "property ",
+				bucketTallies: "the tally of ", bucketPauses: "the pause of ",
+			}
 			return names[bucket] + string(keyID(key))
 		}
 	case bucketJournal:

@@ -30,6 +30,9 @@ const (
 	bucketParked     = "parked"     // enterprise, since, id → nothing: an index of records
 	bucketTallies    = "tallies"    // enterprise → what its records add up to
 	bucketDiscovered = "discovered" // enterprise, customer → when discovery last showed it, in seconds since 1970
+
+	// Since schema 3.
+	bucketPauses = "pauses" // enterprise, zeros for all → since when, in milliseconds since 1970
 )
 
 // buckets lists those that a file of a schema has.
@@ -38,10 +41,13 @@ func buckets(version int) []string {
 		bucketMeta, bucketRecords, bucketUnfinished, bucketIdentities, bucketJournal, bucketCustomers,
 		bucketProperties, bucketSinks, bucketHighest, bucketTokens, bucketUnmatched,
 	}
-	if version < 2 {
-		return names
+	if version >= 2 {
+		names = append(names, bucketParked, bucketTallies, bucketDiscovered)
 	}
-	return append(names, bucketParked, bucketTallies, bucketDiscovered)
+	if version >= 3 {
+		names = append(names, bucketPauses)
+	}
+	return names
 }
 
 const (

@@ -1,6 +1,7 @@
 package state_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -14,6 +15,10 @@ import (
 func TestMain(m *testing.M) {
 	if path := os.Getenv(victimPath); path != "" {
 		victim(path)
+		return
+	}
+	if path := os.Getenv(compactingPath); path != "" {
+		fmt.Println(compacting(path))
 		return
 	}
 	goleak.VerifyTestMain(m)

@@ -36,7 +36,8 @@ func lock(path string, file *os.File, exclusive bool, timeout time.Duration) err
 		select {
 		case <-retry.C:
 		case <-deadline.C:
-			return &Error{Kind: Locked, Path: path, Holder: holder(file)}
+			pid := holder(file)
+			return &Error{Kind: Locked, Path: path, Holder: pid, Command: command(pid)}
 		}
 	}
 }

@@ -17,17 +17,27 @@ import (
 	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
 
-// firstSchema gives a file that the last version with schema 1 wrote: 20 held
-// records, one of every field, and four parked before anything was sent. Its
-// pages are of 1 KiB, to keep it small.
-func firstSchema(t *testing.T) []byte {
+// earlier gives a file that the last version with that schema wrote: 20 held
+// records, one of every field, and four parked before anything was sent; with
+// schema 2 also a discovered customer. Its pages are of 1 KiB, to keep it small.
+func earlier(t *testing.T, version string) []byte {
 	t.Helper()
-	content, err := os.ReadFile(filepath.Join("testdata", "schema1.db"))
+	content, err := os.ReadFile(filepath.Join("testdata", "schema"+version+".db"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return content
 }
+
+// earlierFile gives the path of such a file.
+func earlierFile(t *testing.T, version string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "state.db")
+	write(t, path, earlier(t, version))
+	return path
+}
+
+func earlierSchemas() []string { return []string{"1", "2"} }
 
 func schemaOf(t *testing.T, path string) (version string) {
 	t.Helper()
@@ -72,153 +82,173 @@ func firstAccount() map[preauth.ID]plan.Tally {
 	}
 }
 
-func TestAReaderOfTheFirstSchemaAnswersAndChangesNothing(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "state.db")
-	write(t, path, firstSchema(t))
-	l, err := state.Open(state.Options{Path: path, Binding: addresses()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	all := contents(t, l)
-	if diff := ledgertest.Diff(firstAccount(), all.Account.Tallies); diff != "" {
-		t.Errorf("want -, got +\n%s", diff)
-	}
-	sameAccount(t, recount(t, l), all.Account)
-	if len(all.Records) != 25 || len(all.Journal) != 20 || len(all.Discovered) != 0 {
-		t.Errorf("%d records, %d lines, %d discovered", len(all.Records), len(all.Journal), len(all.Discovered))
-	}
-	if report, err := l.Verify(t.Context()); err != nil || report.Records != 25 {
-		t.Errorf("%+v, %v", report, err)
-	}
-	enough := errors.New("enough")
-	if err := l.Parked(t.Context(), func(plan.Record) error { return enough }); !errors.Is(err, enough) {
-		t.Errorf("want the visit's error, got %v", err)
-	}
-	// A copy of it is of the first schema too.
-	copied := filepath.Join(t.TempDir(), "copy.db")
-	if err := errors.Join(l.Backup(t.Context(), copied), l.Close()); err != nil {
-		t.Fatal(err)
-	}
-	if diff := ledgertest.Diff(all, dump(t, copied)); diff != "" {
-		t.Errorf("original -, copy +\n%s", diff)
-	}
-	if got := schemaOf(t, copied); got != "1" {
-		t.Errorf("the copy has schema %s", got)
-	}
-	if after, err := os.ReadFile(path); err != nil || !bytes.Equal(firstSchema(t), after) {
-		t.Errorf("the file has been changed: %v", err)
+func TestAReaderOfAnEarlierSchemaAnswersAndChangesNothing(t *testing.T) {
+	for _, version := range earlierSchemas() {
+		t.Run("schema "+version, func(t *testing.T) {
+			path := earlierFile(t, version)
+			l, err := state.Open(state.Options{Path: path, Binding: addresses()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			all := contents(t, l)
+			if diff := ledgertest.Diff(firstAccount(), all.Account.Tallies); diff != "" {
+				t.Errorf("want -, got +\n%s", diff)
+			}
+			sameAccount(t, recount(t, l), all.Account)
+			discovered := map[string]int{"1": 0, "2": 1}[version]
+			if len(all.Records) != 25 || len(all.Journal) != 20 || len(all.Discovered) != discovered || len(all.Pauses) != 0 {
+				t.Errorf("%d records, %d lines, %d discovered, %d pauses",
+					len(all.Records), len(all.Journal), len(all.Discovered), len(all.Pauses))
+			}
+			if report, err := l.Verify(t.Context()); err != nil || report.Records != 25 {
+				t.Errorf("%+v, %v", report, err)
+			}
+			enough := errors.New("enough")
+			if err := l.Parked(t.Context(), func(plan.Record) error { return enough }); !errors.Is(err, enough) {
+				t.Errorf("want the visit's error, got %v", err)
+			}
+			// A copy of it has its schema.
+			copied := filepath.Join(t.TempDir(), "copy.db")
+			if err := errors.Join(l.Backup(t.Context(), copied), l.Close()); err != nil {
+				t.Fatal(err)
+			}
+			if diff := ledgertest.Diff(all, dump(t, copied)); diff != "" {
+				t.Errorf("original -, copy +\n%s", diff)
+			}
+			if got := schemaOf(t, copied); got != version {
+				t.Errorf("the copy has schema %s", got)
+			}
+			if after, err := os.ReadFile(path); err != nil || !bytes.Equal(earlier(t, version), after) {
+				t.Errorf("the file has been changed: %v", err)
+			}
+		})
 	}
 }
 
-func TestAFileOfTheFirstSchemaIsMigratedByAWriter(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "state.db")
-	write(t, path, firstSchema(t))
-	want := dump(t, path)
-	for range 2 {
-		l, err := state.Open(state.Options{Path: path, Mode: state.ReadWrite, Binding: addresses()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if f := l.File(); f.New || f.Older != "" {
-			t.Errorf("%+v", f)
-		}
-		if diff := ledgertest.Diff(want, contents(t, l)); diff != "" {
-			t.Errorf("before -, after +\n%s", diff)
-		}
-		if report, err := l.Verify(t.Context()); err != nil || report.Parked != 5 {
-			t.Errorf("%+v, %v", report, err)
-		}
-		if err := l.Close(); err != nil {
-			t.Fatal(err)
-		}
-		if got := schemaOf(t, path); got != "2" {
-			t.Fatalf("schema %s", got)
-		}
+func TestAFileOfAnEarlierSchemaIsMigratedByAWriter(t *testing.T) {
+	for _, version := range earlierSchemas() {
+		t.Run("schema "+version, func(t *testing.T) {
+			path := earlierFile(t, version)
+			want := dump(t, path)
+			for range 2 {
+				l, err := state.Open(state.Options{Path: path, Mode: state.ReadWrite, Binding: addresses()})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if f := l.File(); f.New || f.Older != "" {
+					t.Errorf("%+v", f)
+				}
+				if diff := ledgertest.Diff(want, contents(t, l)); diff != "" {
+					t.Errorf("before -, after +\n%s", diff)
+				}
+				if report, err := l.Verify(t.Context()); err != nil || report.Parked != 5 {
+					t.Errorf("%+v, %v", report, err)
+				}
+				if err := l.Close(); err != nil {
+					t.Fatal(err)
+				}
+				if got := schemaOf(t, path); got != "3" {
+					t.Fatalf("schema %s", got)
+				}
+			}
+			// It goes on as any other file.
+			l := open(t, path)
+			found := plan.Discovered{Enterprise: ledgertest.ID(9), CustomerID: ledgertest.ID(1), Seen: ledgertest.At(1)}
+			paused := plan.Pause{Since: ledgertest.At(1)}
+			r := want.Account.Parked[0]
+			r.Park = nil
+			err := l.Commit(t.Context(), plan.Batch{
+				Records: []plan.Record{r}, Discovered: []plan.Discovered{found}, Pauses: []plan.Pause{paused},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := contents(t, l)
+			if len(got.Account.Parked) != 4 || len(got.Pauses) != 1 {
+				t.Errorf("%d parked, %d pauses", len(got.Account.Parked), len(got.Pauses))
+			}
+			sameAccount(t, recount(t, l), got.Account)
+		})
 	}
-	// It goes on as any other file.
-	l := open(t, path)
-	found := plan.Discovered{Enterprise: ledgertest.ID(9), CustomerID: ledgertest.ID(1), Seen: ledgertest.At(1)}
-	r := want.Account.Parked[0]
-	r.Park = nil
-	if err := l.Commit(t.Context(), plan.Batch{Records: []plan.Record{r}, Discovered: []plan.Discovered{found}}); err != nil {
-		t.Fatal(err)
-	}
-	got := accountOf(t, l)
-	if len(got.Parked) != 4 {
-		t.Errorf("%d parked", len(got.Parked))
-	}
-	sameAccount(t, recount(t, l), got)
 }
 
-func TestARefusedFileOfTheFirstSchemaStaysAsItIs(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "state.db")
-	write(t, path, firstSchema(t))
-	if got := refusal(t, path, state.Binding{SinkAddress: "https://other.test"}); got != state.OtherAddresses {
-		t.Errorf("another sink: %s", got)
+func TestARefusedFileOfAnEarlierSchemaStaysAsItIs(t *testing.T) {
+	for _, version := range earlierSchemas() {
+		t.Run("schema "+version, func(t *testing.T) {
+			path := earlierFile(t, version)
+			if got := refusal(t, path, state.Binding{SinkAddress: "https://other.test"}); got != state.OtherAddresses {
+				t.Errorf("another sink: %s", got)
+			}
+		})
 	}
 }
 
 func TestAMigrationThatCannotBeStoredLeavesTheFileAsItWas(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "state.db")
-	write(t, path, firstSchema(t))
-	_, err := state.Open(state.Options{
-		Path: path, Mode: state.ReadWrite,
-		OpenFile: func(name string, _ int, mode os.FileMode) (*os.File, error) {
-			return os.OpenFile(name, os.O_RDONLY, mode)
-		},
-	})
-	if kindOf(err) != state.Failed {
-		t.Fatalf("want failed, got %v", err)
+	for _, version := range earlierSchemas() {
+		t.Run("schema "+version, func(t *testing.T) {
+			path := earlierFile(t, version)
+			_, err := state.Open(state.Options{
+				Path: path, Mode: state.ReadWrite,
+				OpenFile: func(name string, _ int, mode os.FileMode) (*os.File, error) {
+					return os.OpenFile(name, os.O_RDONLY, mode)
+				},
+			})
+			if kindOf(err) != state.Failed {
+				t.Fatalf("want failed, got %v", err)
+			}
+			if after, err := os.ReadFile(path); err != nil || !bytes.Equal(earlier(t, version), after) {
+				t.Fatalf("the file has been changed: %v", err)
+			}
+			open(t, path)
+		})
 	}
-	if after, err := os.ReadFile(path); err != nil || !bytes.Equal(firstSchema(t), after) {
-		t.Fatalf("the file has been changed: %v", err)
-	}
-	open(t, path)
 }
 
-// TestACrashInAMigrationLeavesTheFirstSchema builds what a crash can leave: any of
+// TestACrashInAMigrationLeavesTheEarlierSchema builds what a crash can leave: any of
 // the new pages, before the head that leads to them.
-func TestACrashInAMigrationLeavesTheFirstSchema(t *testing.T) {
+func TestACrashInAMigrationLeavesTheEarlierSchema(t *testing.T) {
 	const page, heads = 1024, 2
-	dir := t.TempDir()
-	whole := filepath.Join(dir, "whole.db")
-	before := firstSchema(t)
-	write(t, whole, before)
-	want := dump(t, whole)
-	l, err := state.Open(state.Options{Path: whole, Mode: state.ReadWrite})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	after, err := os.ReadFile(whole)
-	if err != nil {
-		t.Fatal(err)
-	}
-	torn := append(bytes.Clone(before), make([]byte, len(after)-len(before))...)
-	crashes := 0
-	for n := heads; n < len(after)/page; n++ {
-		each := after[n*page : (n+1)*page]
-		if bytes.Equal(torn[n*page:(n+1)*page], each) {
-			continue
-		}
-		copy(torn[n*page:], each)
-		crashes++
-		path := filepath.Join(dir, fmt.Sprintf("%d.db", n))
-		write(t, path, torn)
-		if diff := ledgertest.Diff(want, dump(t, path)); diff != "" {
-			t.Fatalf("with page %d written: want -, got +\n%s", n, diff)
-		}
-		if got := schemaOf(t, path); got != "1" {
-			t.Fatalf("with page %d written: schema %s", n, got)
-		}
-		// The next start does it again.
-		if diff := ledgertest.Diff(want, contents(t, open(t, path))); diff != "" {
-			t.Fatalf("with page %d written, the next start: want -, got +\n%s", n, diff)
-		}
-	}
-	if crashes < 5 {
-		t.Errorf("only %d pages are new: the test does not bite", crashes)
+	for _, version := range earlierSchemas() {
+		t.Run("schema "+version, func(t *testing.T) {
+			whole := earlierFile(t, version)
+			dir := t.TempDir()
+			before, want := earlier(t, version), dump(t, whole)
+			l, err := state.Open(state.Options{Path: whole, Mode: state.ReadWrite})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := l.Close(); err != nil {
+				t.Fatal(err)
+			}
+			after, err := os.ReadFile(whole)
+			if err != nil {
+				t.Fatal(err)
+			}
+			torn := append(bytes.Clone(before), make([]byte, len(after)-len(before))...)
+			crashes := 0
+			for n := heads; n < len(after)/page; n++ {
+				each := after[n*page : (n+1)*page]
+				if bytes.Equal(torn[n*page:(n+1)*page], each) {
+					continue
+				}
+				copy(torn[n*page:], each)
+				crashes++
+				path := filepath.Join(dir, fmt.Sprintf("%d.db", n))
+				write(t, path, torn)
+				if diff := ledgertest.Diff(want, dump(t, path)); diff != "" {
+					t.Fatalf("with page %d written: want -, got +\n%s", n, diff)
+				}
+				if got := schemaOf(t, path); got != version {
+					t.Fatalf("with page %d written: schema %s", n, got)
+				}
+				// The next start does it again.
+				if diff := ledgertest.Diff(want, contents(t, open(t, path))); diff != "" {
+					t.Fatalf("with page %d written, the next start: want -, got +\n%s", n, diff)
+				}
+			}
+			if least := map[string]int{"1": 5, "2": 3}[version]; crashes < least {
+				t.Errorf("only %d pages are new: the test does not bite", crashes)
+			}
+		})
 	}
 }

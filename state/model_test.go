@@ -46,7 +46,7 @@ func TestTheFileBehavesAsTheModel(t *testing.T) {
 			case 0:
 				reopen()
 			case 1:
-				if _, _, err := l.Compact(t.Context()); err != nil {
+				if _, err := l.Compact(t.Context(), state.CompactOptions{}); err != nil {
 					r.Fatal(err)
 				}
 			default:
@@ -118,6 +118,14 @@ func drawBatch(t *testing.T, r *rapid.T, model *memory.Ledger) plan.Batch {
 			found.Seen = time.Time{}
 		}
 		batch.Discovered = append(batch.Discovered, found)
+		pause := plan.Pause{
+			Enterprise: rapid.SampledFrom([]preauth.ID{"", ledgertest.ID(1), ledgertest.ID(2)}).Draw(r, "paused"),
+			Since:      ledgertest.At(rapid.IntRange(0, 3).Draw(r, "since")),
+		}
+		if rapid.IntRange(0, 2).Draw(r, "lifted") == 0 {
+			pause.Since = time.Time{}
+		}
+		batch.Pauses = append(batch.Pauses, pause)
 	}
 	return batch
 }

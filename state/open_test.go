@@ -105,7 +105,7 @@ func TestAFileThatIsOpenIsLockedAgainstOthers(t *testing.T) {
 				_ = second.Close()
 				return
 			}
-			if !strings.Contains(err.Error(), fmt.Sprintf("pid %d", os.Getpid())) {
+			if want := fmt.Sprintf(" (pid %d, state.test)", os.Getpid()); !strings.Contains(err.Error(), want) {
 				t.Errorf("the holder is not named: %v", err)
 			}
 		})
@@ -133,7 +133,7 @@ func TestAReadOnlyLedgerChangesNothing(t *testing.T) {
 	defer func() { _ = l.Close() }()
 	ctx := t.Context()
 	_, advanced := l.Advance(ctx, true)
-	_, _, compacted := l.Compact(ctx)
+	_, compacted := l.Compact(ctx, state.CompactOptions{})
 	for name, err := range map[string]error{
 		"Commit":  l.Commit(ctx, plan.Batch{Records: []plan.Record{ledgertest.HeldRecord(77)}}),
 		"Advance": advanced, "Compact": compacted, "Restored": l.Restored(ctx), "Rebind": l.Rebind(ctx, addresses()),
@@ -169,7 +169,7 @@ func TestRebindIsRememberedAndThenCompared(t *testing.T) {
 	}
 	moved := state.Binding{ConnectorAddress: "https://pms2.test", SinkAddress: "https://v42.test"}
 	err = l.Rebind(t.Context(), moved)
-	_, _, compacted := l.Compact(t.Context())
+	_, compacted := l.Compact(t.Context(), state.CompactOptions{})
 	if err := errors.Join(err, compacted, l.Close()); err != nil {
 		t.Fatal(err)
 	}

@@ -65,3 +65,12 @@ func holder(f *os.File) int {
 	}
 	return 0
 }
+
+// command gives the name of a process's program; empty when it is gone or hidden.
+func command(pid int) string {
+	name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(name))
+}

@@ -12,3 +12,5 @@ func readAhead(*os.File, int64) {}
 func unmap(uintptr, int64) {}
 
 func holder(*os.File) int { return 0 }
+
+func command(int) string { return "" }

@@ -59,6 +59,9 @@ func (l *Ledger) stage(tx *bolt.Tx, batch plan.Batch) (*stager, error) {
 	if err := s.highest(batch.Highest); err != nil {
 		return nil, err
 	}
+	if err := s.pauses(batch.Pauses); err != nil {
+		return nil, err
+	}
 	return s, nil
 }
 

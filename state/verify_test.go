@@ -13,32 +13,34 @@ import (
 	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
 
+// dropFirst deletes a bucket's first key.
+func dropFirst(bucket string) func(tx *bolt.Tx) error {
+	return func(tx *bolt.Tx) error {
+		key, _ := tx.Bucket([]byte(bucket)).Cursor().First()
+		return tx.Bucket([]byte(bucket)).Delete(bytes.Clone(key))
+	}
+}
+
 // TestVerifyFindsIndexesThatDisagree: these files are sound byte by byte.
 func TestVerifyFindsIndexesThatDisagree(t *testing.T) {
-	drop := func(bucket string) func(tx *bolt.Tx) error {
-		return func(tx *bolt.Tx) error {
-			key, _ := tx.Bucket([]byte(bucket)).Cursor().First()
-			return tx.Bucket([]byte(bucket)).Delete(bytes.Clone(key))
-		}
-	}
 	stray := func(bucket string, key []byte) func(tx *bolt.Tx) error {
 		return func(tx *bolt.Tx) error { return tx.Bucket([]byte(bucket)).Put(key, state.Seal(bucket, key, nil)) }
 	}
 	miscounted := plan.Tally{Phases: map[plan.Phase]int{plan.Created: 9, plan.Capturing: 2}}
 	cases := map[string]func(tx *bolt.Tx) error{
-		"an unfinished record that the index has lost": drop("unfinished"),
-		"a token that the index has lost":              drop("unmatched"),
-		"a record that is gone":                        drop("records"),
-		"an identity that the index has lost":          drop("identities"),
-		"a token that is gone":                         drop("tokens"),
-		"a journal line that is gone":                  drop("journal"),
+		"an unfinished record that the index has lost": dropFirst("unfinished"),
+		"a token that the index has lost":              dropFirst("unmatched"),
+		"a record that is gone":                        dropFirst("records"),
+		"an identity that the index has lost":          dropFirst("identities"),
+		"a token that is gone":                         dropFirst("tokens"),
+		"a journal line that is gone":                  dropFirst("journal"),
 		"an index entry for nothing":                   stray("unfinished", bytes.Repeat([]byte{7}, 32)),
 		"an index entry of a wrong length":             stray("unfinished", []byte{7}),
 		"an unmatched token that is none":              stray("unmatched", []byte("v4\x00nothing")),
-		"a parked record that the index has lost":      drop("parked"),
+		"a parked record that the index has lost":      dropFirst("parked"),
 		"a parked record that is none":                 stray("parked", bytes.Repeat([]byte{7}, 40)),
 		"a parked record under a wrong length":         stray("parked", []byte{7}),
-		"a tally that is gone":                         drop("tallies"),
+		"a tally that is gone":                         dropFirst("tallies"),
 		"a tally that cannot be decoded":               stray("tallies", bytes.Repeat([]byte{7}, 16)),
 		"a tally that counts something else": func(tx *bolt.Tx) error {
 			key, _ := tx.Bucket([]byte("tallies")).Cursor().First()
@@ -48,6 +50,8 @@ func TestVerifyFindsIndexesThatDisagree(t *testing.T) {
 			return state.PutTally(tx, bytes.Repeat([]byte{7}, 16), miscounted)
 		},
 		"a discovered customer under a wrong length": stray("discovered", []byte{7}),
+		"a pause under a wrong length":               stray("pauses", []byte{7}),
+		"a pause since no time":                      stray("pauses", bytes.Repeat([]byte{7}, 16)),
 	}
 	for name, change := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -78,6 +82,7 @@ func TestVerifyCountsWhatThereIs(t *testing.T) {
 	want := state.Report{
 		Generation: 1, Records: 11, Phases: map[plan.Phase]int{plan.Created: 10, plan.Capturing: 1}, Unfinished: 11,
 		Parked: 1, Identities: 11, Journal: 10, Customers: 1, Discovered: 1, Properties: 1, Sinks: 1, Tokens: 1, Unmatched: 1,
+		Pauses: 2,
 	}
 	if diff := ledgertest.Diff(want, report); diff != "" {
 		t.Fatal(diff)

@@ -50,6 +50,7 @@ type wireIntent struct {
 	Before          uint8      `cbor:"8,keyasint,omitempty"`
 	Resent          bool       `cbor:"9,keyasint,omitempty"`
 	Adopt           bool       `cbor:"10,keyasint,omitempty"`
+	RequestID       string     `cbor:"11,keyasint,omitempty"`
 }
 
 type wireRecord struct {
@@ -98,6 +99,7 @@ func toWireRecord(r plan.Record) (wireRecord, error) {
 			Action: uint8(i.Action), Attempt: i.Attempt, Amount: toWireMoney(i.Amount),
 			PaymentMethodID: i.PaymentMethodID, Token: i.Token, CreatedByUserID: i.CreatedByUserID,
 			Deadline: toMillis(i.Deadline), Before: uint8(i.Before), Resent: i.Resent, Adopt: i.Adopt,
+			RequestID: i.RequestID,
 		}
 	}
 	if p := r.Park; p != nil {
@@ -130,6 +132,7 @@ func fromWireRecord(id preauth.ID, w wireRecord) (plan.Record, error) {
 			Action: faults.action(i.Action), Attempt: i.Attempt, Amount: faults.money(i.Amount),
 			PaymentMethodID: i.PaymentMethodID, Token: i.Token, CreatedByUserID: i.CreatedByUserID,
 			Deadline: fromMillis(i.Deadline), Before: faults.phase(i.Before), Resent: i.Resent, Adopt: i.Adopt,
+			RequestID: i.RequestID,
 		}
 	}
 	if p := w.Park; p != nil {

@@ -19,6 +19,7 @@ type wireEntry struct {
 	TrackingID      string     `cbor:"11,keyasint,omitempty"`
 	Reason          string     `cbor:"12,keyasint,omitempty"`
 	Note            string     `cbor:"13,keyasint,omitempty"`
+	RequestID       string     `cbor:"14,keyasint,omitempty"`
 }
 
 func toWireEntry(e plan.Entry) wireEntry {
@@ -26,6 +27,7 @@ func toWireEntry(e plan.Entry) wireEntry {
 		At: toMillis(e.At), Event: e.Event, CycleID: e.CycleID, Action: uint8(e.Action), Attempt: e.Attempt,
 		Phase: uint8(e.Phase), Amount: toWireMoney(e.Amount), PaymentMethodID: e.PaymentMethodID,
 		Identity: e.Identity, Status: e.Status, TrackingID: e.TrackingID, Reason: string(e.Reason), Note: e.Note,
+		RequestID: e.RequestID,
 	}
 }
 
@@ -36,6 +38,7 @@ func fromWireEntry(id preauth.ID, seq uint64, w wireEntry) (plan.Entry, error) {
 		Action: faults.action(w.Action), Attempt: w.Attempt, Phase: faults.phase(w.Phase),
 		Amount: faults.money(w.Amount), PaymentMethodID: w.PaymentMethodID, Identity: w.Identity,
 		Status: w.Status, TrackingID: w.TrackingID, Reason: plan.Reason(w.Reason), Note: w.Note,
+		RequestID: w.RequestID,
 	}, faults.err
 }
 
@@ -243,4 +246,6 @@ type wireFile struct {
 	Older string `cbor:"6,keyasint,omitempty"`
 	// Backup is when 'state backup' made this copy, 0 for a file that is none.
 	Backup int64 `cbor:"7,keyasint,omitempty"`
+	// Pruned is how many journal lines compactions have left out, since schema 3.
+	Pruned uint64 `cbor:"8,keyasint,omitempty"`
 }

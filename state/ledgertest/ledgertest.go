@@ -70,6 +70,7 @@ func FullRecord(n int) plan.Record {
 		Intent: &plan.Intent{
 			Action: plan.Capture, Attempt: 2, Amount: Money("123.450", "EUR"), PaymentMethodID: 42,
 			Token: string(ID(n)), CreatedByUserID: 3, Deadline: At(n), Before: plan.Created, Resent: true, Adopt: true,
+			RequestID: "r-1",
 		},
 		Sends:   1,
 		Seen:    plan.Observation{State: preauth.Charged, Active: true, Amount: Money("123.45", "EUR")},

@@ -31,6 +31,7 @@ func Run(t *testing.T, open func(t *testing.T) Ledger) {
 		{"a customer's first cycle stays", customersStay},
 		{"discovered customers are put, sorted and forgotten", discoveredCustomers},
 		{"many discovered customers come page by page", manyDiscovered},
+		{"pauses are put, sorted and lifted", pauses},
 		{"properties are conditional and sorted", properties},
 		{"sinks are conditional", sinks},
 		{"the highest identity only rises", highestRises},

@@ -15,7 +15,7 @@ func journalOrder(t *testing.T, l Ledger) {
 	full := plan.Entry{
 		ID: ID(1), At: At(1), Event: "create.applied", CycleID: "c-1", Action: plan.Create, Attempt: 2,
 		Phase: plan.Created, Amount: Money("10.50", "EUR"), PaymentMethodID: 4, Identity: 5, Status: 201,
-		TrackingID: "t-9", Reason: plan.Rejected, Note: "said by hand",
+		TrackingID: "t-9", RequestID: "r-9", Reason: plan.Rejected, Note: "said by hand",
 	}
 	commit(t, l, plan.Batch{Journal: []plan.Entry{full, {ID: ID(2), Event: "b"}, {ID: ID(1), Event: "c"}}})
 	commit(t, l, plan.Batch{Journal: []plan.Entry{{ID: ID(1), Event: "d"}}})
@@ -82,6 +82,35 @@ func manyDiscovered(t *testing.T, l Ledger) {
 	}
 	commit(t, l, batch)
 	equal(t, want, discovered(t, l, ID(1)))
+}
+
+func pauses(t *testing.T, l Ledger) {
+	t.Helper()
+	paused := func(want ...plan.Pause) {
+		t.Helper()
+		got, err := l.Pauses(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		equal(t, want, got)
+	}
+	of := func(enterprise preauth.ID, at int) plan.Pause {
+		return plan.Pause{Enterprise: enterprise, Since: At(at)}
+	}
+	precise := of("", 3)
+	precise.Since = precise.Since.Add(7*time.Millisecond + 999*time.Microsecond).In(time.FixedZone("", 3600))
+	kept := plan.Pause{Since: At(3).Add(7 * time.Millisecond)}
+	commit(t, l, plan.Batch{Pauses: []plan.Pause{of(ID(2), 2), precise, of(ID(1), 1)}})
+	paused(kept, of(ID(1), 1), of(ID(2), 2))
+	// The last of one batch counts, and lifting what is not paused changes nothing.
+	commit(t, l, plan.Batch{Pauses: []plan.Pause{{Enterprise: ID(1)}, of(ID(2), 5), {Enterprise: ID(3)}, of(ID(2), 4)}})
+	paused(kept, of(ID(2), 4))
+	commit(t, l, plan.Batch{Pauses: []plan.Pause{{}, of(ID(2), 6), {Enterprise: ID(2)}}})
+	paused()
+	if err := l.Commit(t.Context(), plan.Batch{Pauses: []plan.Pause{of(ID(1), 1), of("nonsense", 1)}}); err == nil {
+		t.Fatal("an enterprise that is none: want an error")
+	}
+	paused()
 }
 
 func properties(t *testing.T, l Ledger) {

@@ -81,6 +81,7 @@ func conflictLeavesNothing(t *testing.T, l Ledger) {
 			Highest:  []plan.Highest{{Sink: "v4", Identity: 5}},
 
 			Discovered: []plan.Discovered{{Enterprise: ID(9), CustomerID: ID(5), Seen: At(1)}},
+			Pauses:     []plan.Pause{{Enterprise: ID(9), Since: At(1)}},
 		}
 	}
 	record, property, sink := whole(), whole(), whole()
@@ -104,6 +105,9 @@ func conflictLeavesNothing(t *testing.T, l Ledger) {
 	}
 	if len(discovered(t, l, ID(9))) != 0 {
 		t.Fatal("a discovered customer of a refused batch has been stored")
+	}
+	if paused, _ := l.Pauses(ctx); len(paused) != 0 {
+		t.Fatal("a pause of a refused batch has been stored")
 	}
 	if highest, _ := l.Highest(ctx, "v4"); highest != 0 || len(unmatched(t, l, "v4")) != 0 {
 		t.Fatal("something of a sink of a refused batch has been stored")

@@ -116,6 +116,14 @@ func (l *Ledger) check(batch plan.Batch, b below) error {
 			return fmt.Errorf("a journal line: %w", err)
 		}
 	}
+	for _, each := range batch.Pauses {
+		if each.Enterprise == "" {
+			continue
+		}
+		if _, err := preauth.ParseID(string(each.Enterprise)); err != nil {
+			return fmt.Errorf("a pause: %w", err)
+		}
+	}
 	if p := batch.Property; p != nil {
 		if err := conflict("property "+string(p.Enterprise), l.properties[p.Enterprise].Revision, b.property, p.Revision); err != nil {
 			return err
@@ -175,6 +183,9 @@ func (l *Ledger) put(batch plan.Batch, b below) {
 			t = merge(old, t)
 		}
 		l.tokens[key] = copyToken(t)
+	}
+	for _, each := range batch.Pauses {
+		l.pauses[each.Enterprise] = copyTime(each.Since)
 	}
 	for _, h := range batch.Highest {
 		l.highest[h.Sink] = max(l.highest[h.Sink], h.Identity)

@@ -30,6 +30,10 @@ const (
 	IsAnswered Why = "answered"
 	// CreatesStopped cannot be created while one of the property's files cannot be read.
 	CreatesStopped Why = "creates_stopped"
+	// IsPaused is not sent while an operator has paused writes.
+	IsPaused Why = "paused"
+	// BeyondLimit is left for another backfill, by this one's limit.
+	BeyondLimit Why = "beyond_limit"
 	// Conflicting was shown twice in one reply with different contents.
 	Conflicting Why = "conflicting"
 )
@@ -55,7 +59,8 @@ type Policy struct {
 	// MirrorFirstRun is mirror.first_run: mirror. Charged history is created and
 	// captured, and NewCustomers does not apply.
 	MirrorFirstRun bool
-	// BackfillCharged is backfill --charged: the same, and for what was baselined too.
+	// BackfillCharged is backfill --charged: the same, and for what was baselined or
+	// parked as first_seen_charged too.
 	BackfillCharged bool
 	// NewCustomers is mirror.new_customers.
 	NewCustomers ChargedHistory
@@ -110,9 +115,9 @@ type Decision struct {
 // A create is preceded by its preconditions: bad_amount, currency_mismatch,
 // no_payment_method, in this order. Creating and capturing are only ever
 // verified. What is parked for an outcome or as first_seen_charged waits for
-// an operator. An observation that an operator has answered never parks again.
+// an operator, who answers the latter by a backfill of charged history. An observation that an operator has answered never parks again.
 func Decide(p preauth.Preauthorization, rec Record, around Context, policy Policy) Decision {
-	if rec.Park != nil && rec.Park.Reason.WaitsForOperator() {
+	if rec.Park != nil && rec.Park.Reason.WaitsForOperator() && !answers(policy, rec.Park.Reason) {
 		return Decision{
 			Next: rec.Phase, History: rec.History, Park: rec.Park.Reason, Detail: rec.Park.Detail, Why: IsParked,
 		}
@@ -128,6 +133,12 @@ func Decide(p preauth.Preauthorization, rec Record, around Context, policy Polic
 	default:
 		return d
 	}
+}
+
+// answers tells whether a backfill of charged history, which an operator has
+// ordered, is the answer that a mark waits for.
+func answers(policy Policy, why Reason) bool {
+	return policy.BackfillCharged && why == FirstSeenCharged
 }
 
 func decide(p preauth.Preauthorization, rec Record, around Context, policy Policy) Decision {

@@ -230,6 +230,29 @@ func TestHistoryStaysHistoryInLaterCycles(t *testing.T) {
 	}
 }
 
+func TestOnlyABackfillOfChargedHistoryAnswersAMarkThatWaitsForAnOperator(t *testing.T) {
+	p := observed(t, "Charged", "22", true)
+	for _, why := range plan.Reasons() {
+		if !why.WaitsForOperator() {
+			continue
+		}
+		for _, backfill := range []bool{false, true} {
+			rec := recordIn(t, plan.None, false, false)
+			rec.History = plan.HistoryOld
+			rec.Park = &plan.Park{Reason: why, Seen: plan.Observe(p)}
+			policy := plan.Policy{Currency: "EUR", NewCustomers: plan.ParkHistory, BackfillCharged: backfill}
+			d := plan.Decide(p, rec, plan.Context{ReadBefore: true, Method: plan.Method{ID: 9}}, policy)
+			wants := 0
+			if backfill && why == plan.FirstSeenCharged {
+				wants = 2
+			}
+			if len(d.Actions) != wants {
+				t.Errorf("parked as %s, backfill --charged %t: %v", why, backfill, d.Actions)
+			}
+		}
+	}
+}
+
 func TestAnAnsweredObservationNeverParksAgain(t *testing.T) {
 	rec := recordIn(t, plan.Created, true, false)
 	changed := observed(t, "Charged", "30", true)

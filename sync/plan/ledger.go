@@ -36,10 +36,20 @@ type Entry struct {
 	Identity        int64
 	Status          int
 	TrackingID      string
-	Reason          Reason
+	// RequestID is the PMS's name for the reply that the line rests on, for its support.
+	RequestID string
+	Reason    Reason
 	// Note is an operator's, or the cause in words.
 	Note string
 }
+
+// ExplainsToken tells whether the line explains that a sink holds something with
+// the token of its preauthorization: a create with it was about to be sent. The
+// program goes by such lines, so no ledger gives them up.
+func (e Entry) ExplainsToken() bool { return e.Event == createIntent }
+
+// createIntent is the event of a create's intent.
+const createIntent = "create.intent"
 
 // Batch is what one transaction stores: all of it or nothing.
 type Batch struct {
@@ -58,6 +68,16 @@ type Batch struct {
 	Highest []Highest
 	// Discovered are put by enterprise and customer; one with a zero Seen is forgotten.
 	Discovered []Discovered
+	// Pauses are put by enterprise; one with a zero Since is lifted.
+	Pauses []Pause
+}
+
+// Pause is an operator's order to send nothing that writes.
+type Pause struct {
+	// Enterprise is whose writes are paused, empty for all.
+	Enterprise preauth.ID
+	// Since is when the order was given, to the millisecond.
+	Since time.Time
 }
 
 // Discovered is a customer that discovery found by itself. It stays known for a
@@ -130,6 +150,15 @@ type Counts struct {
 	Released int `json:"released"`
 	Skipped  int `json:"skipped"`
 	Failed   int `json:"failed"`
+}
+
+// Plus adds two cycles' numbers up.
+func (c Counts) Plus(o Counts) Counts {
+	return Counts{
+		Polled: c.Polled + o.Polled, Created: c.Created + o.Created, Captured: c.Captured + o.Captured,
+		Adopted: c.Adopted + o.Adopted, Parked: c.Parked + o.Parked, Released: c.Released + o.Released,
+		Skipped: c.Skipped + o.Skipped, Failed: c.Failed + o.Failed,
+	}
 }
 
 // Proof says whether a sink has shown that it keeps the tokens it is given.

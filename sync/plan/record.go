@@ -188,6 +188,8 @@ type Intent struct {
 	Deadline time.Time
 	// Before is the phase to go back to when it is proven that nothing happened.
 	Before Phase
+	// RequestID is the PMS's name for the reply that called for it, for its support.
+	RequestID string
 	// Resent is set on a capture sent again after an unknown outcome: a refusal
 	// then says nothing about the first send.
 	Resent bool
