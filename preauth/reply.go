@@ -9,6 +9,8 @@ type Reply struct {
 	// Conflicting are the Ids that one reply showed twice with different contents.
 	// They are not among Preauthorizations: which of the two is true is not known.
 	Conflicting []ID
+	// RequestID is the source's name for the exchange, for its support; it may be empty.
+	RequestID string
 }
 
 // RefusedCustomer is a customer that could not be read.

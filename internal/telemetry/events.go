@@ -83,16 +83,30 @@ const (
 	DaemonStopping = "daemon.stopping"
 	// DaemonStopped is its last line; the field error says why it could not go on.
 	DaemonStopped = "daemon.stopped"
-	// DaemonAbandoned: the drain was over before the cycle was.
-	DaemonAbandoned = "daemon.abandoned"
 	// ConfigReloaded: SIGHUP was answered, the new configuration holds.
 	ConfigReloaded = "config.reloaded"
 	// CyclePanicked: a defect of this program ended the cycle; the next one runs.
 	CyclePanicked = "cycle.panicked"
 	// NotifyFailed: systemd could not be told how the daemon fares.
 	NotifyFailed = "notify.failed"
-	// MetricsFailed: the listener for metrics and health ended.
-	MetricsFailed = "metrics.failed"
+	// ControlFailed: operators cannot reach the daemon by its socket; it mirrors on.
+	ControlFailed = "control.failed"
+	// ControlRefused: a process of another user was turned away from the control socket.
+	ControlRefused = "control.refused"
+	// ControlAnswered: an operator was answered on the control socket.
+	ControlAnswered = "control.answered"
+	// ControlPanicked: a defect of this program ended an operator's request.
+	ControlPanicked = "control.panicked"
+)
+
+// What operators order.
+const (
+	// WritesPaused: nothing that writes is sent, for one property or all, until resumed.
+	WritesPaused = "writes.paused"
+	// WritesResumed: it is again.
+	WritesResumed = "writes.resumed"
+	// BackfillProgress says how far a backfill is.
+	BackfillProgress = "backfill.progress"
 )
 
 // What operators answer. The journal carries these with their notes.
@@ -122,6 +136,8 @@ const (
 	RunFailed = "run.failed"
 	// RuntimeMessage is what Go's own libraries have to say.
 	RuntimeMessage = "runtime.message"
+	// Request is an exchange with one of the APIs, whatever came of it.
+	Request = "request"
 	// RequestRetried is a read that failed and is tried again.
 	RequestRetried = "request.retried"
 	// VerifyFailed is an unknown create that could not be looked up.

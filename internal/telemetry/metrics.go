@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -26,6 +27,7 @@ type Build struct{ Version, Commit, GoVersion string }
 type Metrics struct {
 	registry *prometheus.Registry
 	holdings *holdings
+	ready    atomic.Pointer[func() []string]
 
 	cycles    *prometheus.HistogramVec
 	successes *prometheus.GaugeVec
@@ -73,11 +75,24 @@ func NewMetrics(build Build, clock func() time.Time) *Metrics {
 		ConstLabels: prometheus.Labels{"version": build.Version, "commit": build.Commit, "goversion": build.GoVersion},
 	})
 	info.Set(1)
+	ready := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Namespace: namespace, Name: "ready",
+		Help: "1 while nothing keeps the daemon from its work, else 0, as /readyz says.",
+	}, m.readiness)
 	m.registry.MustRegister(
-		m.cycles, m.successes, m.actions, m.requests, m.durations, m.holdings, info,
+		m.cycles, m.successes, m.actions, m.requests, m.durations, m.holdings, ready, info,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return m
+}
+
+// Ready says where a scrape asks for what keeps the program from doing its work; until
+// then it is not ready. The function is called from several goroutines.
+func (m *Metrics) Ready(problems func() []string) { m.ready.Store(&problems) }
+
+func (m *Metrics) readiness() float64 {
+	problems := m.ready.Load()
+	return flag(problems != nil && len((*problems)()) == 0)
 }
 
 // Handler answers a scrape. What cannot be collected is left out and counted in

@@ -15,6 +15,10 @@ import (
 type Holding struct {
 	Property string
 	plan.Tally
+	// Paused is set while writes of the property, or all writes, are paused.
+	Paused bool
+	// FuseBlown is set when the last cycle sent nothing, because its plan was above the fuse.
+	FuseBlown bool
 }
 
 // Holdings says where a scrape asks for what the ledger holds, one Holding a
@@ -28,7 +32,7 @@ type holdings struct {
 	clock func() time.Time
 	read  atomic.Pointer[func() ([]Holding, error)]
 
-	phases, parked, amounts, oldest *prometheus.Desc
+	phases, parked, amounts, oldest, paused, fuse *prometheus.Desc
 }
 
 func newHoldings(clock func() time.Time) *holdings {
@@ -41,12 +45,14 @@ func newHoldings(clock func() time.Time) *holdings {
 		parked:  desc("parked", "Parked preauthorizations by reason.", "reason"),
 		amounts: desc("parked_amount", "What the parked preauthorizations are about, added up. A float: for alerts, not for books.", "currency"),
 		oldest:  desc("oldest_parked_seconds", "For how long the oldest parked preauthorization has been parked; 0 when there is none."),
+		paused:  desc("paused", "1 while the property's writes are paused, by itself or with all others, else 0."),
+		fuse:    desc("fuse_blown", "1 when the property's last cycle sent nothing, because its plan was above the fuse, else 0."),
 	}
 }
 
-// Describe names the four gauges.
+// Describe names the gauges.
 func (h *holdings) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{h.phases, h.parked, h.amounts, h.oldest} {
+	for _, d := range []*prometheus.Desc{h.phases, h.parked, h.amounts, h.oldest, h.paused, h.fuse} {
 		to <- d
 	}
 }
@@ -94,4 +100,13 @@ func (h *holdings) collect(to chan<- prometheus.Metric, holding Holding, now tim
 		age = max(0, now.Sub(holding.OldestParked))
 	}
 	send(h.oldest, age.Seconds())
+	send(h.paused, flag(holding.Paused))
+	send(h.fuse, flag(holding.FuseBlown))
+}
+
+func flag(set bool) float64 {
+	if set {
+		return 1
+	}
+	return 0
 }

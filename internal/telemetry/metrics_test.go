@@ -62,9 +62,10 @@ func TestCountersAndTimesAreShownUnderTheNamesOfTheContract(t *testing.T) {
 		}
 	}
 	want := map[string]float64{
-		`preauth_sync_build_info{commit="abc",goversion="go1.26",version="1.2.3"}`:        1,
-		`preauth_sync_cycle_duration_seconds_sum{property="prague"}`:                      10,
-		`preauth_sync_cycle_duration_seconds_count{property="prague"}`:                    2,
+		`preauth_sync_build_info{commit="abc",goversion="go1.26",version="1.2.3"}`: 1,
+		`preauth_sync_cycle_duration_seconds_sum{property="prague"}`:               10,
+		`preauth_sync_cycle_duration_seconds_count{property="prague"}`:             2,
+		"preauth_sync_ready": 0,
 		`preauth_sync_last_success_timestamp_seconds{property="prague"}`:                  float64(moment().Unix()),
 		`preauth_sync_actions_total{action="create",outcome="applied",property="prague"}`: 2,
 		`preauth_sync_requests_total{api="v4",code="201",operation="create"}`:             1,
@@ -116,9 +117,11 @@ func TestWhatTheLedgerHoldsIsReadAtTheScrape(t *testing.T) {
 		OldestParked: moment().Add(-90 * time.Second),
 	}
 	m.Holdings(func() ([]telemetry.Holding, error) {
-		return []telemetry.Holding{{Property: "prague", Tally: tally}, {Property: "brno"}}, nil
+		return []telemetry.Holding{{Property: "prague", Tally: tally, FuseBlown: true}, {Property: "brno", Paused: true}}, nil
 	})
 	want := map[string]float64{
+		`preauth_sync_fuse_blown{property="prague"}`: 1, `preauth_sync_fuse_blown{property="brno"}`: 0,
+		`preauth_sync_paused{property="prague"}`: 0, `preauth_sync_paused{property="brno"}`: 1,
 		`preauth_sync_parked_amount{currency="EUR",property="prague"}`: 1299.2,
 		`preauth_sync_oldest_parked_seconds{property="prague"}`:        90,
 		`preauth_sync_oldest_parked_seconds{property="brno"}`:          0,
@@ -135,6 +138,7 @@ func TestWhatTheLedgerHoldsIsReadAtTheScrape(t *testing.T) {
 	want[`preauth_sync_parked{property="prague",reason="unknown_capture"}`] = 2
 	got := scrape(t, m, "preauth_sync_")
 	delete(got, `preauth_sync_build_info{commit="abc",goversion="go1.26",version="1.2.3"}`)
+	delete(got, "preauth_sync_ready")
 	if diff := cmp.Diff(want, got, cmpopts.EquateApprox(0, 1e-9)); diff != "" {
 		t.Error(diff)
 	}
@@ -147,6 +151,22 @@ func TestWhatTheLedgerHoldsIsReadAtTheScrape(t *testing.T) {
 	if age := got[`preauth_sync_oldest_parked_seconds{property="prague"}`]; age != 0 || math.Signbit(age) {
 		t.Errorf("parked since a moment ahead of a clock put back: %v seconds", age)
 	}
+}
+
+func TestAProgramIsReadyWhenNothingKeepsItFromItsWork(t *testing.T) {
+	m := newMetrics()
+	ready := func(want float64) {
+		t.Helper()
+		if got, shown := scrape(t, m, "preauth_sync_ready")["preauth_sync_ready"]; !shown || got != want {
+			t.Errorf("ready is %v (shown: %t), not %v", got, shown, want)
+		}
+	}
+	ready(0)
+	var problems []string
+	m.Ready(func() []string { return problems })
+	ready(1)
+	problems = []string{"the last cycle broke off"}
+	ready(0)
 }
 
 func TestALedgerThatCannotBeReadLeavesTheOtherMetrics(t *testing.T) {

@@ -37,37 +37,56 @@ const maxLine = 64 << 10
 // beginning of one: it is empty, it is not text, none of its lines is an id, or
 // it breaks off in the middle of one.
 func ParseCustomers(r io.Reader) (ids []preauth.ID, bad []BadLine, err error) {
-	l := list{seen: map[preauth.ID]bool{}}
+	seen := map[preauth.ID]bool{}
+	bad, err = EachCustomer(r, func(id preauth.ID) error {
+		if !seen[id] {
+			seen[id] = true
+			ids = append(ids, id)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return ids, bad, nil
+}
+
+// EachCustomer is ParseCustomers for a list that need not be in memory: it hands
+// the ids over as they come, with their repetitions, before it is known whether the
+// list can be used. An error of visit ends it and is returned.
+func EachCustomer(r io.Reader, visit func(preauth.ID) error) (bad []BadLine, err error) {
+	l := list{visit: visit}
 	lines := bufio.NewReaderSize(r, maxLine)
 	for number := 1; ; number++ {
 		line, err := nextLine(lines)
 		ended := errors.Is(err, io.EOF)
 		if err != nil && !ended {
-			return nil, nil, fmt.Errorf("cannot read the list of customers at line %d: %w", number, err)
+			return nil, fmt.Errorf("cannot read the list of customers at line %d: %w", number, err)
 		}
 		if number == 1 {
 			if line = strings.TrimPrefix(line, "\ufeff"); line == "" && ended {
-				return nil, nil, errors.New("it is empty: is it still being written? A comment is enough for a list of nobody")
+				return nil, errors.New("it is empty: is it still being written? A comment is enough for a list of nobody")
 			}
 		}
 		if err := l.add(number, line, ended); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		if ended {
 			break
 		}
 	}
-	if len(l.ids) == 0 && len(l.bad) > 0 {
-		return nil, nil, fmt.Errorf("none of its lines is a customer's id (a UUID); %s", l.bad[0])
+	if !l.any && len(l.bad) > 0 {
+		return nil, fmt.Errorf("none of its lines is a customer's id (a UUID); %s", l.bad[0])
 	}
-	return l.ids, l.bad, nil
+	return l.bad, nil
 }
 
 // list is a list of customers as far as it has been read.
 type list struct {
-	ids  []preauth.ID
-	bad  []BadLine
-	seen map[preauth.ID]bool
+	visit func(preauth.ID) error
+	// any is set once there has been an id.
+	any bool
+	bad []BadLine
 }
 
 // add takes a line. The last one has no line end.
@@ -86,11 +105,11 @@ func (l *list) add(number int, line string, last bool) error {
 		return fmt.Errorf("line %d breaks off after %q: is it still being written?", number, httpx.OneLine(text, most))
 	case err != nil:
 		l.bad = append(l.bad, BadLine{Number: number, Text: httpx.OneLine(text, most)})
-	case !l.seen[id]:
-		l.seen[id] = true
-		l.ids = append(l.ids, id)
+		return nil //nolint:nilerr // a bad line does not stop the others
+	default:
+		l.any = true
+		return l.visit(id)
 	}
-	return nil
 }
 
 // nextLine gives a line without its end. Of one that is too long it gives the

@@ -17,6 +17,8 @@ type decoded struct {
 	// lost says why it is not complete for some customer, and which one cannot be
 	// told; it is empty otherwise.
 	lost string
+	// requestID is the API's name for the exchange.
+	requestID string
 }
 
 // entry is what a reply says under one Id.
@@ -74,7 +76,7 @@ func (d *decoded) refuse(it item) {
 // reply gives what the reply says about the customers it is complete for, and
 // the others. Nothing of the others is in it.
 func (d *decoded) reply() (preauth.Reply, []preauth.RefusedCustomer) {
-	var reply preauth.Reply
+	reply := preauth.Reply{RequestID: d.requestID}
 	var refused []preauth.RefusedCustomer
 	for _, customer := range d.asked {
 		if why, isIncomplete := d.incomplete[customer]; isIncomplete {

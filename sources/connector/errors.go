@@ -98,7 +98,11 @@ func (c *Client) refusal(operation string, reply *httpx.ReadReply) *Error {
 			e.RequestID, _ = textOf(found["RequestId"])
 		}
 	}
-	e.Message = httpx.OneLine(httpx.Redact(e.Message, c.secrets...), maxMessage)
-	e.RequestID = httpx.OneLine(httpx.Redact(e.RequestID, c.secrets...), maxRequestID)
+	e.Message, e.RequestID = c.quoted(e.Message, maxMessage), c.quoted(e.RequestID, maxRequestID)
 	return e
+}
+
+// quoted is a text of the API's as it may be shown.
+func (c *Client) quoted(text string, most int) string {
+	return httpx.OneLine(httpx.Redact(text, c.secrets...), most)
 }

@@ -123,7 +123,7 @@ func (p *poll) ask(ctx context.Context, part []preauth.ID) (*decoded, error) {
 		ids[i] = string(each)
 	}
 	var d *decoded
-	_, err := p.client.call(ctx, request{
+	header, err := p.client.call(ctx, request{
 		operation: "poll", resource: "preauthorizations/getAllByCustomers",
 		parameters: parameters{CustomerIDs: ids}, divisible: len(part) > 1,
 		use: func(body io.Reader) (err error) {
@@ -137,6 +137,7 @@ func (p *poll) ask(ctx context.Context, part []preauth.ID) (*decoded, error) {
 	if d.lost != "" {
 		return nil, &incompleteError{why: d.lost}
 	}
+	d.requestID = p.client.quoted(header.Get("Request-Id"), maxRequestID)
 	return d, nil
 }
 

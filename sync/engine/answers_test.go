@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/preauth-sync/preauth-sync/internal/app"
+	"github.com/preauth-sync/preauth-sync/internal/control"
 	"github.com/preauth-sync/preauth-sync/internal/simulator"
 	"github.com/preauth-sync/preauth-sync/internal/telemetry"
 	"github.com/preauth-sync/preauth-sync/preauth"
@@ -16,38 +17,45 @@ import (
 )
 
 // answer stops the program, gives an operator's answer on its file, and starts it again.
-func (b *bench) answer(give func(a *app.Answers) (plan.Answered, error)) error {
+func (b *bench) answer(give func(o *app.Operator) (control.Answers, error)) control.Answers {
 	b.t.Helper()
 	b.stop()
-	ledger, err := app.OpenLedger(b.cfg, state.ReadWrite, app.Outside{})
+	o, err := app.OpenOperator(b.cfg, state.ReadWrite, app.Outside{Transport: b.transport()})
 	b.must(err)
-	clients, err := app.Clients(b.cfg, app.Outside{Transport: b.transport()})
-	b.must(err)
-	_, answered := give(&app.Answers{Config: b.cfg, Ledger: ledger, Hold: clients.Sink.Get, Clock: time.Now})
-	b.must(errors.Join(clients.Close(), ledger.Close()))
+	answers, err := give(o)
+	b.must(errors.Join(err, o.Close()))
 	b.start()
-	return answered
+	return answers
 }
 
-func (b *bench) retry(id string, with plan.Retrying) error {
+func (b *bench) retry(id string, with control.Retry) control.Answers {
 	b.t.Helper()
-	return b.answer(func(a *app.Answers) (plan.Answered, error) { return a.Retry(b.t.Context(), preauth.ID(id), with) })
+	with.Of = control.Selection{IDs: []preauth.ID{preauth.ID(id)}}
+	return b.answer(func(o *app.Operator) (control.Answers, error) { return o.Retry(b.t.Context(), with) })
 }
 
-func (b *bench) resolve(id, as string) error {
+func (b *bench) resolve(id, as string) control.Answers {
 	b.t.Helper()
-	answer, err := plan.ParseAnswer(as)
-	b.must(err)
-	return b.answer(func(a *app.Answers) (plan.Answered, error) {
-		return a.Resolve(b.t.Context(), preauth.ID(id), answer, "looked in v4")
+	return b.answer(func(o *app.Operator) (control.Answers, error) {
+		return o.Resolve(b.t.Context(), control.Resolve{
+			Of: control.Selection{IDs: []preauth.ID{preauth.ID(id)}}, As: as, Note: "looked in v4",
+		})
 	})
 }
 
-// refused fails unless an answer was refused with a text.
-func (b *bench) refused(err error, text string) {
+// taken fails unless an answer was taken.
+func (b *bench) taken(answers control.Answers) {
 	b.t.Helper()
-	if _, ok := errors.AsType[*plan.AnswerError](err); !ok || !strings.Contains(err.Error(), text) {
-		b.t.Errorf("the answer was not refused with %q: %v", text, err)
+	if len(answers.Refused) > 0 {
+		b.t.Errorf("the answer was refused: %q", answers.Refused)
+	}
+}
+
+// refused fails unless an answer was refused with a text.
+func (b *bench) refused(answers control.Answers, text string) {
+	b.t.Helper()
+	if len(answers.Refused) != 1 || !strings.Contains(answers.Refused[0], text) {
+		b.t.Errorf("the answer was not refused with %q: %+v", text, answers)
 	}
 }
 
@@ -76,7 +84,7 @@ func TestAnUnknownCreateThatIsRetriedIsLookedUpBeforeAnythingIsSent(t *testing.T
 		b.cyclesOver(timeout+settle+time.Minute, time.Minute)
 		for _, id := range []string{made, lost} {
 			b.expect(id, plan.Creating, plan.UnknownCreate)
-			b.refused(b.retry(id, plan.Retrying{}), "--resend-create")
+			b.refused(b.retry(id, control.Retry{}), "--resend-create")
 			b.cycle()
 			b.expect(id, plan.Creating, plan.UnknownCreate)
 		}
@@ -88,7 +96,7 @@ func TestAnUnknownCreateThatIsRetriedIsLookedUpBeforeAnythingIsSent(t *testing.T
 		b.cyclesOver(timeout+settle+time.Minute, time.Minute)
 		b.expect(shown, plan.Created, "")
 		for _, id := range []string{made, lost} {
-			b.must(b.retry(id, plan.Retrying{Note: "v4 shows tokens now"}))
+			b.taken(b.retry(id, control.Retry{Note: "v4 shows tokens now"}))
 			b.cycle()
 			b.expect(id, plan.Creating, "")
 			b.cyclesOver(timeout+2*settle+2*time.Minute, time.Minute)
@@ -116,7 +124,7 @@ func TestACreateThatWasSentThreeTimesGoesOnWithAnOperatorsWord(t *testing.T) {
 		stop()
 		b.cyclesOver(10*time.Minute, time.Minute)
 		b.sent(simulator.OpCreate, id, 3)
-		b.must(b.retry(id, plan.Retrying{}))
+		b.taken(b.retry(id, control.Retry{}))
 		b.cycle()
 		b.expect(id, plan.Created, "")
 		b.effects(2, 0)
@@ -124,7 +132,7 @@ func TestACreateThatWasSentThreeTimesGoesOnWithAnOperatorsWord(t *testing.T) {
 }
 
 func TestACaptureThatAnOperatorLetsBeSentAgain(t *testing.T) {
-	word := plan.Retrying{ResendCapture: true, Note: "no payment in v4"}
+	word := control.Retry{ResendCapture: true, Note: "no payment in v4"}
 	unknown := func(b *bench, after bool) string {
 		id := b.held()
 		b.once(simulator.OpCapture, simulator.Fault{Kind: simulator.KindReset, After: after})
@@ -132,7 +140,7 @@ func TestACaptureThatAnOperatorLetsBeSentAgain(t *testing.T) {
 		b.expect(id, plan.Capturing, plan.UnknownCapture)
 		b.refused(b.retry(id, word), "may still take effect")
 		b.pass(timeout + settle)
-		b.refused(b.retry(id, plan.Retrying{}), "--resend-capture")
+		b.refused(b.retry(id, control.Retry{}), "--resend-capture")
 		b.cycle()
 		b.expect(id, plan.Capturing, plan.UnknownCapture)
 		return id
@@ -140,7 +148,7 @@ func TestACaptureThatAnOperatorLetsBeSentAgain(t *testing.T) {
 	t.Run("is captured once where the first had no effect", func(t *testing.T) {
 		inBench(t, func(b *bench) {
 			id := unknown(b, false)
-			b.must(b.retry(id, word))
+			b.taken(b.retry(id, word))
 			b.cycle()
 			b.expect(id, plan.Captured, "")
 			b.sent(simulator.OpCapture, "", 2)
@@ -150,11 +158,11 @@ func TestACaptureThatAnOperatorLetsBeSentAgain(t *testing.T) {
 	t.Run("parks as unknown where the second is refused, and ends with the operator's word", func(t *testing.T) {
 		inBench(t, func(b *bench) {
 			id := unknown(b, true)
-			b.must(b.retry(id, word))
+			b.taken(b.retry(id, word))
 			b.cycle()
 			b.expect(id, plan.Capturing, plan.UnknownCapture) // not rejected: the first may have been made
 			b.refused(b.resolve(id, "created=2"), "captured is not known")
-			b.must(b.resolve(id, "captured"))
+			b.taken(b.resolve(id, "captured"))
 			b.cycle()
 			b.expect(id, plan.Captured, "")
 			b.cyclesOver(time.Hour, 5*time.Minute)
@@ -165,7 +173,7 @@ func TestACaptureThatAnOperatorLetsBeSentAgain(t *testing.T) {
 	t.Run("is planned again where it does not leave, and is still one that was sent before", func(t *testing.T) {
 		inBench(t, func(b *bench) {
 			id := unknown(b, true)
-			b.must(b.retry(id, word))
+			b.taken(b.retry(id, word))
 			b.wire.only = "127.0.0.1:2"
 			b.wire.refuseNext(-1)
 			b.cycle()
@@ -181,7 +189,7 @@ func TestACaptureThatAnOperatorLetsBeSentAgain(t *testing.T) {
 		inBench(t, func(b *bench) {
 			id := unknown(b, false)
 			b.state(simulator.Pending, id)
-			b.must(b.retry(id, word))
+			b.taken(b.retry(id, word))
 			b.cyclesOver(time.Hour, 5*time.Minute)
 			b.expect(id, plan.Created, "")
 			b.sent(simulator.OpCapture, "", 1)
@@ -199,7 +207,7 @@ func TestWhatAnOperatorLetsGoIsNotSentAgain(t *testing.T) {
 		b.once(simulator.OpCreate, simulator.Fault{Kind: simulator.KindStatus, Status: 400, Body: `{"errors":[{"code":1,"message":"no"}]}`})
 		b.cycle()
 		b.expect(id, plan.None, plan.Rejected)
-		b.must(b.resolve(id, "released"))
+		b.taken(b.resolve(id, "released"))
 		b.cyclesOver(day, time.Hour)
 		b.expect(id, plan.Released, "")
 		b.sent(simulator.OpCreate, id, 1)
@@ -225,7 +233,7 @@ func TestAHoldThatAnOperatorFoundIsCapturedUnderItsNumber(t *testing.T) {
 		b.expect(id, plan.Creating, plan.UnknownCreate)
 		b.refused(b.resolve(id, "created=1"), "is that of preauthorization")
 		b.refused(b.resolve(id, "created=9"), "v4 has no identity 9")
-		b.must(b.resolve(id, "created=2"))
+		b.taken(b.resolve(id, "created=2"))
 		b.charge(id)
 		b.cycle()
 		rec := b.expect(id, plan.Captured, "")

@@ -7,44 +7,12 @@ import (
 	"fmt"
 	"sync"
 
-	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/preauth-sync/preauth-sync/internal/telemetry"
 	"github.com/preauth-sync/preauth-sync/preauth"
 	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
-
-// Result is the account of one cycle.
-type Result struct {
-	CycleID    string
-	Properties []PropertyResult
-	// InDoubt counts the intents whose outcome was still not known at the end.
-	InDoubt int
-	// Sinks are in the order of the options.
-	Sinks []SinkResult
-}
-
-// SinkResult says how a sink was in one cycle.
-type SinkResult struct {
-	Name string
-	// Err is why nothing more was sent to it, nil when it was usable or not needed.
-	Err error
-}
-
-// PropertyResult is the account of one property's cycle.
-type PropertyResult struct {
-	// Name is empty for what became of records whose property is not configured any
-	// more; that result is there only when there is something to tell.
-	Name   string
-	Report plan.CycleReport
-	// NewOutcomeParks counts what this cycle parked for an outcome.
-	NewOutcomeParks int
-	// Unread is set when nothing could be read of the property in this cycle.
-	Unread bool
-	// Err is the first failure, nil when there was none.
-	Err error
-}
 
 // cycle is one cycle under way.
 type cycle struct {
@@ -54,6 +22,8 @@ type cycle struct {
 	strays *account
 	// preview collects actions instead of sending them.
 	preview bool
+	// backfill is nil for a cycle of the schedule.
+	backfill *backfill
 
 	mu sync.Mutex
 	// panicked is the panic that ended it.
@@ -66,13 +36,16 @@ type cycle struct {
 // waited for, at most its time-out. The error is ErrLedger, ErrPanicked, a
 // *BindingError or ctx's; what went wrong for one property is in its result.
 func (e *Engine) Cycle(ctx context.Context, wait bool) (Result, error) {
-	c := &cycle{}
-	var result Result
-	err := e.run(ctx, c, func(ctx context.Context) (err error) {
+	return e.cycle(ctx, &cycle{}, wait)
+}
+
+func (e *Engine) cycle(ctx context.Context, c *cycle, wait bool) (result Result, err error) {
+	err = e.run(ctx, c, func(ctx context.Context) (err error) {
 		e.openSinks(ctx, c)
 		e.verify(ctx, c)
 		e.mirror(ctx, c)
-		if wait {
+		if wait && !c.backfill.goesOn() {
+			c.backfill.tellNow(e.inDoubt() > 0)
 			e.awaitVerdicts(ctx, c)
 		}
 		result, err = e.finish(ctx, c)
@@ -82,9 +55,11 @@ func (e *Engine) Cycle(ctx context.Context, wait bool) (Result, error) {
 }
 
 // run frames a cycle: no other runs meanwhile, and a panic ends nothing but it.
-func (e *Engine) run(ctx context.Context, c *cycle, do func(ctx context.Context) error) (err error) {
-	e.turn.Lock()
-	defer e.turn.Unlock()
+func (e *Engine) run(ctx context.Context, c *cycle, do func(ctx context.Context) error) error {
+	return e.Between(ctx, func() error { return e.runNow(ctx, c, do) })
+}
+
+func (e *Engine) runNow(ctx context.Context, c *cycle, do func(ctx context.Context) error) (err error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	before := e.Failed()
@@ -107,6 +82,9 @@ func (e *Engine) begin(ctx context.Context, stop context.CancelCauseFunc, c *cyc
 	if fatal != nil {
 		return fatal
 	}
+	if err := e.loadPauses(ctx); err != nil {
+		return err
+	}
 	c.id = e.opts.NewCycleID()
 	c.strays = newAccount(e, c.id, "", "")
 	for _, s := range e.sinks {
@@ -114,7 +92,10 @@ func (e *Engine) begin(ctx context.Context, stop context.CancelCauseFunc, c *cyc
 	}
 	for _, p := range e.properties {
 		run := &propertyRun{e: e, c: c, p: p, account: newAccount(e, c.id, p.opts.Name, p.opts.Currency)}
-		run.account.begin()
+		if run.aside = c.backfill.leavesOut(p.opts.Name); !run.aside {
+			run.account.begin()
+		}
+		c.backfill.joins(run)
 		c.runs = append(c.runs, run)
 	}
 	e.identifyAll(ctx, c)
@@ -166,6 +147,10 @@ func (run *propertyRun) start(ctx context.Context) {
 			p.opts.Name, other.opts.Name, p.enterprise)})
 		return
 	}
+	if run.aside {
+		return
+	}
+	run.tellPaused()
 	run.doc.Cycle++
 	run.doc.Name, run.doc.Sink = p.opts.Name, p.sink.opts.Name
 	if err := e.commit(ctx, plan.Batch{Property: &run.doc}); err != nil {
@@ -296,7 +281,7 @@ func (e *Engine) enlistAll(ctx context.Context, c *cycle) {
 	var listing errgroup.Group
 	listing.SetLimit(max(1, e.opts.Pollers))
 	for _, run := range c.runs {
-		if !run.ready {
+		if !run.ready || run.aside {
 			continue
 		}
 		listing.Go(func() error {
@@ -307,6 +292,15 @@ func (e *Engine) enlistAll(ctx context.Context, c *cycle) {
 	_ = listing.Wait() // failures are counted where they happen
 }
 
+// inDoubt counts the intents whose outcome is not known.
+func (e *Engine) inDoubt() int {
+	n := 0
+	for _, s := range e.sinks {
+		n += s.doubtCount()
+	}
+	return n
+}
+
 // awaitVerdicts waits until nothing is in flight.
 func (e *Engine) awaitVerdicts(ctx context.Context, c *cycle) {
 	var group sync.WaitGroup
@@ -314,56 +308,4 @@ func (e *Engine) awaitVerdicts(ctx context.Context, c *cycle) {
 		group.Go(func() { e.contain(c, func() { s.await(ctx, c) }) })
 	}
 	group.Wait()
-}
-
-func (e *Engine) finish(ctx context.Context, c *cycle) (Result, error) {
-	result := Result{CycleID: c.id}
-	for _, opts := range e.opts.Sinks {
-		s := e.sinks[opts.Name]
-		result.InDoubt += s.doubtCount()
-		result.Sinks = append(result.Sinks, SinkResult{Name: opts.Name, Err: s.outOfUse()})
-	}
-	broken := c.broken()
-	for _, run := range c.runs {
-		if broken != nil {
-			run.account.failQuietly(broken)
-		}
-		report := run.account.finish(ctx.Err() != nil)
-		if run.ready {
-			run.close(ctx, report)
-		}
-		result.Properties = append(result.Properties, PropertyResult{
-			Name: run.p.opts.Name, Report: report, NewOutcomeParks: run.account.outcomeParks(), Err: run.account.err(),
-			Unread: run.unread(),
-		})
-	}
-	if parks, err := c.strays.outcomeParks(), c.strays.err(); parks > 0 || err != nil {
-		result.Properties = append(result.Properties, PropertyResult{NewOutcomeParks: parks, Err: err})
-	}
-	if result.InDoubt > 0 {
-		e.log.Error("requests are still without a definite answer: the next cycle looks them up, nothing is sent again blindly",
-			telemetry.Event(telemetry.IntentsInDoubt), telemetry.CycleID(c.id), zap.Int("in_doubt", result.InDoubt))
-	}
-	if err := e.Failed(); err != nil {
-		return result, err
-	}
-	for _, p := range result.Properties {
-		if binding, ok := errors.AsType[*BindingError](p.Err); ok {
-			return result, binding
-		}
-	}
-	return result, ctx.Err()
-}
-
-// close stores the account of a property's cycle.
-func (run *propertyRun) close(ctx context.Context, report plan.CycleReport) {
-	over, err := run.firstRunIsOver(context.WithoutCancel(ctx))
-	if err != nil {
-		_ = run.e.fail(err)
-		return
-	}
-	run.doc.FirstRunDone, run.doc.LastCycle = over, &report
-	if err := run.e.commit(ctx, plan.Batch{Property: &run.doc}); err != nil {
-		_ = run.e.fail(err) // nobody else writes this document
-	}
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -109,8 +110,8 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Engine runs cycles over one ledger. Its cycles do not overlap: Cycle and
-// Preview take turns.
+// Engine runs cycles over one ledger. Its cycles do not overlap: Cycle, Backfill
+// and Preview take turns.
 type Engine struct {
 	opts       Options
 	log        *zap.Logger
@@ -124,7 +125,10 @@ type Engine struct {
 	// earlier one were not made by this process.
 	inherited uint64
 
-	turn sync.Mutex
+	// turn lets one cycle run at a time, in the order in which they come; waiting
+	// counts those that have come.
+	turn    *semaphore.Weighted
+	waiting atomic.Int32
 	// toldUnconfigured is set once tellUnconfigured has done so.
 	toldUnconfigured bool
 	// aging lets one goroutine do what an older file calls for.
@@ -140,6 +144,8 @@ type Engine struct {
 	adopted bool
 	fatal   error
 	stop    context.CancelCauseFunc
+	// pauses is whose writes are paused, and since when; "" stands for everybody's.
+	pauses map[preauth.ID]time.Time
 	// generation is this cycle's, 0 before its first write.
 	generation uint64
 	// doubtsLoaded is set once all that is in flight is known: what an earlier process
@@ -163,21 +169,23 @@ func New(opts Options) (*Engine, error) {
 	now := time.Now()
 	e := &Engine{
 		ledger: opts.Ledger, started: now, doubtsFrom: now, inherited: file.Generation, older: file.Older,
-		aging: make(chan struct{}, 1), barrier: semaphore.NewWeighted(everybody),
+		aging: make(chan struct{}, 1), barrier: semaphore.NewWeighted(everybody), turn: semaphore.NewWeighted(1),
 	}
-	if err := e.Reconfigure(opts); err != nil {
+	if err := e.reconfigure(opts); err != nil {
 		return nil, err
 	}
 	return e, nil
 }
 
 // Reconfigure gives the engine other options from the next cycle on; a cycle
-// under way is waited for. The ledger stays. What is known of a sink stays too,
+// under way is waited for, at most until ctx ends. The ledger stays. What is known of a sink stays too,
 // above all what is in doubt there: the ledger's binding makes sure that a name
 // goes on meaning the same sink. Properties are asked anew whose tokens they have.
-func (e *Engine) Reconfigure(opts Options) error {
-	e.turn.Lock()
-	defer e.turn.Unlock()
+func (e *Engine) Reconfigure(ctx context.Context, opts Options) error {
+	return e.Between(ctx, func() error { return e.reconfigure(opts) })
+}
+
+func (e *Engine) reconfigure(opts Options) error {
 	opts = opts.withDefaults()
 	sinks := make(map[string]*sinkRuntime, len(opts.Sinks))
 	properties := make([]*property, 0, len(opts.Properties))
@@ -202,6 +210,23 @@ func (e *Engine) Reconfigure(opts Options) error {
 	e.reloadDoubts()
 	return nil
 }
+
+// Between runs f while no cycle runs. It waits for its turn, at most until ctx
+// ends, which is an error then. Neither a cycle nor f may call it.
+func (e *Engine) Between(ctx context.Context, f func() error) error {
+	e.waiting.Add(1)
+	err := e.turn.Acquire(ctx, 1)
+	e.waiting.Add(-1)
+	if err != nil {
+		return err
+	}
+	defer e.turn.Release(1)
+	return f()
+}
+
+// Recheck lets the next cycle look for intents in flight that an operator has put
+// back to be verified.
+func (e *Engine) Recheck() { e.reloadDoubts() }
 
 // ErrLedger is wrapped by the error of a cycle that ended because the ledger
 // can no longer be trusted: nothing more is sent until the next start.

@@ -19,6 +19,7 @@ import (
 
 	"github.com/preauth-sync/preauth-sync/internal/app"
 	"github.com/preauth-sync/preauth-sync/internal/config"
+	"github.com/preauth-sync/preauth-sync/internal/docstest/logdoc"
 	"github.com/preauth-sync/preauth-sync/internal/httpx"
 	"github.com/preauth-sync/preauth-sync/internal/simulator"
 	"github.com/preauth-sync/preauth-sync/state/ledgertest"
@@ -126,6 +127,9 @@ func (b *bench) finish() {
 	}
 	if len(got.Violations) > 0 {
 		b.t.Errorf("the client broke the rules: %q", got.Violations)
+	}
+	for _, fault := range logdoc.Faults("../../docs/logs.md", b.logs.String()) {
+		b.t.Errorf("the log is not as docs/logs.md says: %v", fault)
 	}
 	if b.t.Failed() {
 		b.t.Logf("the log:\n%s", b.logs)

@@ -26,6 +26,7 @@ type kept struct {
 	method             int64
 	currency           string
 	seenAt             time.Time
+	requestID          string
 	// whole is set when the rest could not hold the item.
 	whole *item
 }
@@ -37,6 +38,7 @@ func (run *propertyRun) keep(it *item) kept {
 		amount: p.Amount.Amount.CoefficientInt64(), exponent: p.Amount.Amount.Exponent(), state: p.State,
 		active: p.Active, autopay: around.Method.Autopay, readBefore: around.ReadBefore,
 		first: around.FirstRun, method: around.Method.ID, currency: run.p.opts.Currency, seenAt: it.seenAt,
+		requestID: it.requestID,
 	}
 	copy(k.actions[:], it.actions)
 	var fits [3]bool
@@ -75,7 +77,7 @@ func (run *propertyRun) item(k kept) *item {
 		actions = actions[:1]
 	}
 	return &item{
-		run: run, seenAt: k.seenAt, actions: actions,
+		run: run, seenAt: k.seenAt, requestID: k.requestID, actions: actions,
 		p: preauth.Preauthorization{
 			ID: preauth.ID(k.id.String()), CustomerID: preauth.ID(k.customer.String()), CardID: k.card.String(),
 			Amount: preauth.Money{Amount: decimal.New(k.amount, k.exponent), Currency: k.currency},

@@ -38,7 +38,7 @@ func TestWhatWaitsForTheFuseComesBackAsItWas(t *testing.T) {
 			sink: &sinkRuntime{opts: SinkOptions{Tokens: rapid.SampledFrom([]Tokens{TokenID, TokenCode}).Draw(t, "tokens")}},
 		}}
 		it := &item{
-			run: run, p: p, seenAt: time.Now(), actions: rapid.SampledFrom(actions).Draw(t, "actions"),
+			run: run, p: p, seenAt: time.Now(), requestID: pick("request", "", "r-1"), actions: rapid.SampledFrom(actions).Draw(t, "actions"),
 			around: plan.Context{
 				ReadBefore: rapid.Bool().Draw(t, "read before"), FirstRun: rapid.Bool().Draw(t, "first run"),
 				Method: plan.Method{

@@ -32,8 +32,9 @@ func entryOf(cycleID string, rec plan.Record, event string, at time.Time) plan.E
 	return entry
 }
 
-// settledEntries are the journal lines of what a decision changed.
-func (run *propertyRun) settledEntries(s plan.Settled, d plan.Decision, at time.Time) []plan.Entry {
+// settledEntries are the journal lines of what a decision changed that rests on a
+// reply of the PMS's.
+func (run *propertyRun) settledEntries(s plan.Settled, d plan.Decision, requestID string, at time.Time) []plan.Entry {
 	var lines []plan.Entry
 	if s.Lifted != "" {
 		line := run.entry(s.Record, telemetry.ActionLifted, at)
@@ -53,16 +54,20 @@ func (run *propertyRun) settledEntries(s plan.Settled, d plan.Decision, at time.
 	case s.Baselined:
 		lines = append(lines, run.entry(s.Record, telemetry.RecordBaselined, at))
 	}
+	for i := range lines {
+		lines[i].RequestID = requestID
+	}
 	return lines
 }
 
-// store commits what a decision changed without a request.
-func (run *propertyRun) store(ctx context.Context, s plan.Settled, d plan.Decision) error {
+// store commits what a decision about an item changed without a request.
+func (it *item) store(ctx context.Context, s plan.Settled, d plan.Decision) error {
+	run := it.run
 	if !s.Changed {
 		return nil
 	}
 	batch := plan.Batch{
-		Records: []plan.Record{s.Record}, Journal: run.settledEntries(s, d, run.e.now()),
+		Records: []plan.Record{s.Record}, Journal: run.settledEntries(s, d, it.requestID, run.e.now()),
 	}
 	if err := run.e.commit(ctx, batch); err != nil {
 		return err
@@ -155,6 +160,7 @@ var errMovedOn = errors.New("its record is no longer in flight with this intent"
 func (run *propertyRun) tellOutcome(rec plan.Record, event string, line plan.Entry, out preauth.Outcome) {
 	_, became, _ := strings.Cut(event, ".")
 	run.e.opts.Acted(run.account.name, line.Action, became)
+	run.c.backfill.tell()
 	shown := rec
 	shown.Intent = &plan.Intent{Action: line.Action, Attempt: line.Attempt, Amount: line.Amount}
 	fields := append(recordFields(shown), telemetry.Event(event), telemetry.TrackingID(out.TrackingID))

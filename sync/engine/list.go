@@ -23,6 +23,9 @@ func (run *propertyRun) list(ctx context.Context) error {
 		methods = noMethods{}
 	}
 	run.methods = methods
+	if b := run.c.backfill; b.partial() {
+		return run.divide(ctx, b.opts.Customers)
+	}
 	customers, err := run.p.opts.Customers(ctx)
 	if err != nil {
 		run.stopCreates = true
@@ -31,10 +34,6 @@ func (run *propertyRun) list(ctx context.Context) error {
 	for _, invalid := range customers.Invalid {
 		run.refuse(invalid.Spelled, invalid.Where+": it is not a UUID, and was not asked for")
 	}
-	run.listed = make(map[preauth.ID]bool, len(customers.IDs))
-	for _, id := range customers.IDs {
-		run.listed[id] = true
-	}
 	found, err := run.discover(ctx)
 	if run.e.Failed() != nil {
 		return err
@@ -42,22 +41,24 @@ func (run *propertyRun) list(ctx context.Context) error {
 	if err != nil {
 		run.account.fail(err)
 	}
-	for _, id := range found {
-		run.listed[id] = true
-	}
 	run.wholeList = err == nil && !run.stopCreates && len(customers.Invalid) == 0
-	return run.divide(ctx)
+	return run.divide(ctx, slices.Concat(customers.IDs, found))
 }
 
-// divide adds who has unfinished records, and makes the chunks.
-func (run *propertyRun) divide(ctx context.Context) error {
+// divide adds who has unfinished records, unless only some are asked for, and
+// makes the chunks.
+func (run *propertyRun) divide(ctx context.Context, listed []preauth.ID) error {
+	run.listed = make(map[preauth.ID]bool, len(listed))
+	for _, id := range listed {
+		run.listed[id] = true
+	}
 	run.unfinished, run.strays = map[preauth.ID][]preauth.ID{}, map[preauth.ID]bool{}
 	ids := slices.Collect(maps.Keys(run.listed))
 	err := run.e.ledger.Unfinished(ctx, run.p.enterprise, func(rec plan.Record) error {
 		if rec.CustomerID == "" {
 			return nil
 		}
-		if _, known := run.unfinished[rec.CustomerID]; !known && !run.listed[rec.CustomerID] {
+		if _, known := run.unfinished[rec.CustomerID]; !known && !run.listed[rec.CustomerID] && !run.c.backfill.partial() {
 			ids = append(ids, rec.CustomerID)
 		}
 		run.unfinished[rec.CustomerID] = append(run.unfinished[rec.CustomerID], rec.ID)
@@ -68,6 +69,7 @@ func (run *propertyRun) divide(ctx context.Context) error {
 	}
 	slices.Sort(ids)
 	run.chunks, run.isListed = slices.Collect(slices.Chunk(ids, chunkSize)), true
+	run.c.backfill.lists(run)
 	return nil
 }
 
@@ -151,7 +153,7 @@ func (noMethods) Find(preauth.Preauthorization) plan.Method {
 // firstRunIsOver tells whether every listed customer has been read once, and
 // says so while it is not.
 func (run *propertyRun) firstRunIsOver(ctx context.Context) (bool, error) {
-	if run.doc.FirstRunDone || len(run.listed) == 0 || !run.isListed {
+	if run.doc.FirstRunDone || len(run.listed) == 0 || !run.isListed || run.c.backfill.partial() {
 		return run.doc.FirstRunDone, nil
 	}
 	unread := 0

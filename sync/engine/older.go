@@ -225,7 +225,7 @@ func (s *sinkRuntime) match(ctx context.Context, c *cycle) error {
 
 // matchProperty compares one property's preauthorizations with the tokens.
 func (s *sinkRuntime) matchProperty(ctx context.Context, c *cycle, run *propertyRun, tokens map[string]plan.Token) error {
-	if !run.ready || !run.isListed {
+	if !run.ready || !run.isListed || c.backfill.partial() {
 		return fmt.Errorf("%w; property %s was not", errNotPolled, run.p.opts.Name)
 	}
 	for _, chunk := range run.chunks {

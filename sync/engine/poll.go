@@ -28,6 +28,8 @@ type propertyRun struct {
 	p       *property
 	account *account
 	doc     plan.Property
+	// aside is set when a backfill leaves the property out.
+	aside bool
 	// ready is set once the property's enterprise is known and its cycle begun.
 	ready   bool
 	methods Methods
@@ -61,9 +63,11 @@ type propertyRun struct {
 type item struct {
 	run *propertyRun
 	p   preauth.Preauthorization
-	// seenAt is when the reply that showed it was read, on the monotonic clock.
-	seenAt time.Time
-	around plan.Context
+	// seenAt is when the reply that showed it was read, on the monotonic clock, and
+	// requestID the PMS's name for that reply.
+	seenAt    time.Time
+	requestID string
+	around    plan.Context
 	// actions are those of the plan; the sender decides again.
 	actions []plan.ActionKind
 }
@@ -93,6 +97,12 @@ func (run *propertyRun) mirror(ctx context.Context) {
 	var pollers errgroup.Group
 	pollers.SetLimit(max(1, run.e.opts.Pollers))
 	for _, chunk := range run.chunks {
+		if chunk = run.c.backfill.rest(run, chunk); len(chunk) == 0 {
+			continue
+		}
+		if !run.c.backfill.begins(run, chunk) {
+			break
+		}
 		pollers.Go(func() error {
 			if ctx.Err() == nil && !run.sourceIsOut() { // what has become of those that it waited for counts
 				run.e.contain(run.c, func() { run.poll(ctx, chunk) })
@@ -119,10 +129,13 @@ var errSourceOut = fmt.Errorf("%d polls in a row failed: the rest of the propert
 
 // poll reads one chunk; every complete reply is planned and committed by itself.
 func (run *propertyRun) poll(ctx context.Context, chunk []preauth.ID) {
+	unread := len(chunk)
 	refused, err := run.p.opts.Source.Poll(ctx, chunk, func(reply Reply) error {
 		run.e.opts.Progress()
+		unread -= len(reply.Customers)
 		return run.take(ctx, reply, time.Now())
 	})
+	run.c.backfill.hasRead(unread)
 	for _, r := range refused {
 		run.refuse(string(r.CustomerID), r.Reason)
 	}
@@ -185,18 +198,20 @@ func (run *propertyRun) take(ctx context.Context, reply Reply, seenAt time.Time)
 			return err
 		}
 		planned.tell()
-		return run.queue(ctx, planned.items)
+		return run.queue(ctx, reply, planned.items)
 	}
 }
 
 // queue hands items over as they come, or keeps them for the fuse to count.
-func (run *propertyRun) queue(ctx context.Context, items []*item) error {
+func (run *propertyRun) queue(ctx context.Context, reply Reply, items []*item) error {
+	items = run.c.backfill.within(items)
+	most := run.maxActions()
 	run.mu.Lock()
 	for _, it := range items {
 		run.requests += len(it.actions)
 	}
-	keep := run.e.opts.MaxActions > 0 || run.c.preview
-	if keep && (run.c.preview || run.requests <= run.e.opts.MaxActions) {
+	keep := most > 0 || run.c.preview
+	if keep && (run.c.preview || run.requests <= most) {
 		for _, it := range items {
 			run.pending = append(run.pending, run.keep(it))
 		}
@@ -207,12 +222,20 @@ func (run *propertyRun) queue(ctx context.Context, items []*item) error {
 	if keep {
 		return nil
 	}
-	return run.send(ctx, items)
+	return run.send(ctx, items, run.c.backfill.reading(len(reply.Customers), len(items)))
+}
+
+// maxActions is the fuse, 0 for none; a backfill has none.
+func (run *propertyRun) maxActions() int {
+	if run.c.backfill != nil {
+		return 0
+	}
+	return run.e.opts.MaxActions
 }
 
 // feed sends what the fuse has let through.
 func (run *propertyRun) feed(ctx context.Context) {
-	if most := run.e.opts.MaxActions; most > 0 && run.requests > most {
+	if most := run.maxActions(); most > 0 && run.requests > most {
 		run.account.blowFuse(run.requests, most)
 		return
 	}
@@ -225,20 +248,22 @@ func (run *propertyRun) feed(ctx context.Context) {
 		for _, each := range part {
 			items = append(items, run.item(each))
 		}
-		if run.send(ctx, items) != nil {
+		if run.send(ctx, items, func(int) {}) != nil {
 			return // ctx has ended, which the caller sees
 		}
 	}
 }
 
-// send gives items to the sink's senders, reading again those that have aged.
-func (run *propertyRun) send(ctx context.Context, items []*item) error {
+// send gives items to the sink's senders, reading again those that have aged, and
+// says after each how many it has given.
+func (run *propertyRun) send(ctx context.Context, items []*item, given func(n int)) error {
 	for i, it := range items {
 		if it.stale() {
 			run.refresh(ctx, items[i:min(i+chunkSize, len(items))])
 		}
 		select {
 		case run.p.sink.queue <- it:
+			given(i + 1)
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -273,7 +298,7 @@ func (run *propertyRun) refresh(ctx context.Context, items []*item) {
 	_, err := run.p.opts.Source.Poll(ctx, customers, func(reply Reply) error {
 		for _, p := range reply.Preauthorizations {
 			if it, ok := byID[p.ID]; ok {
-				it.p, it.seenAt = p, time.Now()
+				it.p, it.seenAt, it.requestID = p, time.Now(), reply.RequestID
 				it.around.Method = run.methods.Find(p)
 			}
 		}

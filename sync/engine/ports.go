@@ -79,6 +79,8 @@ type Ledger interface {
 	ReadCycles(ctx context.Context, enterprise preauth.ID, customers []preauth.ID) (map[preauth.ID]uint64, error)
 	// Discovered hands over the customers of an enterprise that discovery has found.
 	Discovered(ctx context.Context, enterprise preauth.ID, visit func(plan.Discovered) error) error
+	// Pauses gives what is paused, by enterprise.
+	Pauses(ctx context.Context) ([]plan.Pause, error)
 	Property(ctx context.Context, enterprise preauth.ID) (plan.Property, bool, error)
 	Properties(ctx context.Context) ([]plan.Property, error)
 	Sink(ctx context.Context, name string) (plan.Sink, bool, error)

@@ -23,6 +23,8 @@ type PropertyPreview struct {
 	Parks   []PlannedPark
 	// Fuse is set when the plan is above the fuse, so that nothing would be sent.
 	Fuse bool
+	// Paused is set when nothing would be sent because writes are paused.
+	Paused bool
 	// Err is why the plan is not complete, nil when it is.
 	Err error
 }
@@ -50,17 +52,23 @@ type PlannedPark struct {
 // question, polls and decisions, and no request that writes. The ledger should
 // be one that forgets, such as an overlay: what a cycle would store is stored.
 func (e *Engine) Preview(ctx context.Context) (Preview, error) {
-	c := &cycle{preview: true}
-	var out Preview
-	err := e.run(ctx, c, func(ctx context.Context) error {
+	return e.preview(ctx, &cycle{preview: true})
+}
+
+func (e *Engine) preview(ctx context.Context, c *cycle) (out Preview, err error) {
+	err = e.run(ctx, c, func(ctx context.Context) error {
 		e.openSinks(ctx, c)
 		e.mirror(ctx, c)
+		var planned []*propertyRun
 		for _, run := range c.runs {
-			out.Properties = append(out.Properties, run.preview())
+			if !run.aside {
+				planned = append(planned, run)
+				out.Properties = append(out.Properties, run.preview())
+			}
 		}
-		result, err := e.finish(ctx, c)
-		for i := range out.Properties {
-			out.Properties[i].Err = result.Properties[i].Err
+		_, err := e.finish(ctx, c)
+		for i, run := range planned {
+			out.Properties[i].Err = run.account.err()
 		}
 		return err
 	})
@@ -68,7 +76,10 @@ func (e *Engine) Preview(ctx context.Context) (Preview, error) {
 }
 
 func (run *propertyRun) preview() PropertyPreview {
-	out := PropertyPreview{Name: run.p.opts.Name, Skipped: run.account.skipped(), Parks: run.parks, Fuse: run.account.fuseBlown()}
+	out := PropertyPreview{
+		Name: run.p.opts.Name, Skipped: run.account.skipped(), Parks: run.parks, Fuse: run.account.fuseBlown(),
+		Paused: run.e.paused(run.p.enterprise),
+	}
 	slices.SortFunc(run.pending, byID)
 	for _, each := range run.pending {
 		it := run.item(each)

@@ -154,7 +154,9 @@ func (r *plannedReply) decide(
 		settled.Record.Updated = now
 	}
 	if len(d.Actions) > 0 {
-		r.items = append(r.items, &item{run: run, p: p, seenAt: seenAt, around: around, actions: d.Actions})
+		r.items = append(r.items, &item{
+			run: run, p: p, seenAt: seenAt, requestID: r.reply.RequestID, around: around, actions: d.Actions,
+		})
 	} else if d.Why != "" {
 		r.skips = append(r.skips, d.Why)
 	}
@@ -174,7 +176,7 @@ func (r *plannedReply) settle(s plan.Settled, d plan.Decision, now time.Time) {
 		return
 	}
 	r.batch.Records = append(r.batch.Records, s.Record)
-	r.batch.Journal = append(r.batch.Journal, r.run.settledEntries(s, d, now)...)
+	r.batch.Journal = append(r.batch.Journal, r.run.settledEntries(s, d, r.reply.RequestID, now)...)
 	r.told = append(r.told, func() { r.run.account.settled(s, d) })
 }
 
@@ -253,6 +255,7 @@ func (r *plannedReply) tell() {
 
 func (run *propertyRun) policy() plan.Policy {
 	return plan.Policy{
-		Currency: run.p.opts.Currency, StopCreates: run.stopCreates, MirrorFirstRun: run.e.opts.MirrorFirstRun, NewCustomers: run.e.opts.NewCustomers,
+		Currency: run.p.opts.Currency, StopCreates: run.stopCreates, MirrorFirstRun: run.e.opts.MirrorFirstRun,
+		NewCustomers: run.e.opts.NewCustomers, BackfillCharged: run.c.backfill.charged(),
 	}
 }

@@ -55,7 +55,7 @@ func (s *sinkRuntime) send(
 	last := sent{record: rec}
 	relogins := 0
 	for resends := 0; ; resends++ {
-		done, err := s.prepare(ctx, c)
+		done, err := s.prepare(ctx, c, rec.Enterprise)
 		if err != nil {
 			if resends > 0 {
 				return last, nil
@@ -96,7 +96,7 @@ func (s *sinkRuntime) send(
 
 // prepare waits until the sink wants to hear from us, makes sure of a login, and
 // takes its turn under the rate limit, until done is called.
-func (s *sinkRuntime) prepare(ctx context.Context, c *cycle) (done func(), err error) {
+func (s *sinkRuntime) prepare(ctx context.Context, c *cycle, enterprise preauth.ID) (done func(), err error) {
 	if err := s.unusableBecause(); err != nil {
 		return nil, err
 	}
@@ -123,6 +123,10 @@ func (s *sinkRuntime) prepare(ctx context.Context, c *cycle) (done func(), err e
 		done()
 		return nil, errOutage // others have found out while this one waited
 	}
+	if s.e.paused(enterprise) {
+		done()
+		return nil, errPaused
+	}
 	return done, nil
 }
 
@@ -139,6 +143,7 @@ func (s *sinkRuntime) intend(
 		event, rec.Phase = telemetry.CaptureIntent, plan.Capturing
 	}
 	entry := run.entry(rec, event, now)
+	entry.RequestID = intent.RequestID
 	if resends > 0 {
 		entry.Note = "sent again: it is certain that the send before had no effect"
 	}

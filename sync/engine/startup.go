@@ -241,7 +241,7 @@ func (s *sinkRuntime) explained(ctx context.Context, rec plan.Record, token plan
 		return false, err
 	}
 	for _, line := range lines {
-		if line.Event == telemetry.CreateIntent {
+		if line.ExplainsToken() {
 			return true, nil
 		}
 	}

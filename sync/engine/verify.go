@@ -156,6 +156,10 @@ func (s *sinkRuntime) captureAgain(ctx context.Context, c *cycle, run *propertyR
 		_, err := run.outcome(ctx, s, next, telemetry.CaptureUnknown, rec.Intent, preauth.Outcome{}, "")
 		return err
 	}
+	if s.e.paused(rec.Enterprise) {
+		s.doubt(rec.ID, time.Now().Add(s.opts.Settle))
+		return nil
+	}
 	release, err := s.permit(ctx)
 	if err != nil {
 		s.doubt(rec.ID, time.Now().Add(s.opts.Settle))

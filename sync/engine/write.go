@@ -14,6 +14,10 @@ import (
 // handle brings one preauthorization as far as it will go: each turn decides
 // from the ledger as it is now, and sends at most one request.
 func (s *sinkRuntime) handle(ctx context.Context, c *cycle, it *item) {
+	if s.e.paused(it.run.p.enterprise) {
+		it.run.account.skip(plan.IsPaused)
+		return
+	}
 	for {
 		again, err := s.step(ctx, c, it)
 		var older *olderError
@@ -29,6 +33,9 @@ func (s *sinkRuntime) handle(ctx context.Context, c *cycle, it *item) {
 			again = err == nil
 		case errors.Is(err, plan.ErrConflict):
 			again, err = true, nil // another sender had the same preauthorization
+		case errors.Is(err, errPaused):
+			it.run.account.skip(plan.IsPaused)
+			return
 		}
 		if err != nil {
 			it.run.hold(ctx, it, err)
@@ -92,11 +99,11 @@ func (s *sinkRuntime) step(ctx context.Context, c *cycle, it *item) (bool, error
 		if d.Why == plan.InDoubt {
 			s.doubtIfNew(it.p.ID, s.justSent())
 		}
-		return false, it.run.store(ctx, settled, d)
+		return false, it.store(ctx, settled, d)
 	}
 	if settled.Lifted != "" {
 		// The mark goes in a commit of its own, so that its lifting is told once.
-		return true, it.run.store(ctx, settled, d)
+		return true, it.store(ctx, settled, d)
 	}
 	if d.Actions[0] == plan.Create {
 		return s.create(ctx, c, it, settled.Record)
@@ -105,7 +112,7 @@ func (s *sinkRuntime) step(ctx context.Context, c *cycle, it *item) (bool, error
 		return false, errUnmatched
 	}
 	return s.capture(ctx, c, it.run, settled.Record, plan.Intent{
-		Action: plan.Capture, Attempt: settled.Record.Sends + 1, Amount: settled.Record.Amount, Before: plan.Created,
+		Action: plan.Capture, Attempt: settled.Record.Sends + 1, Amount: settled.Record.Amount, Before: plan.Created, RequestID: it.requestID,
 		Resent: settled.Record.Sends > 0, // an operator has let one in doubt be sent again
 	})
 }
@@ -143,7 +150,7 @@ func (s *sinkRuntime) decideNow(ctx context.Context, it *item) (plan.Settled, pl
 func (s *sinkRuntime) create(ctx context.Context, c *cycle, it *item, rec plan.Record) (bool, error) {
 	intent := plan.Intent{
 		Action: plan.Create, Attempt: rec.Sends + 1, Amount: it.p.Amount, PaymentMethodID: it.around.Method.ID,
-		CreatedByUserID: s.opts.CreatedByUserID, Before: rec.Phase,
+		CreatedByUserID: s.opts.CreatedByUserID, Before: rec.Phase, RequestID: it.requestID,
 	}
 	switch s.opts.Tokens {
 	case TokenID:

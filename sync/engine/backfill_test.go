@@ -1,0 +1,215 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/preauth-sync/preauth-sync/internal/config"
+	"github.com/preauth-sync/preauth-sync/internal/simulator"
+	"github.com/preauth-sync/preauth-sync/preauth"
+	"github.com/preauth-sync/preauth-sync/sync/engine"
+	"github.com/preauth-sync/preauth-sync/sync/plan"
+)
+
+func (b *bench) backfill(opts engine.Backfill) engine.Result {
+	b.t.Helper()
+	result, err := b.app.Engine.Backfill(b.t.Context(), opts)
+	b.must(err)
+	return result
+}
+
+func TestABackfillHasNoFuse(t *testing.T) {
+	inBench(t, func(b *bench) {
+		ids := []string{b.hold("10"), b.hold("20"), b.hold("30")}
+		b.start(func(cfg *config.Config) { cfg.Mirror.MaxActionsPerCycle = 1 })
+		if got := only(b.cycle()); !got.Report.Fuse {
+			t.Fatal("the fuse has not blown")
+		}
+		got := only(b.backfill(engine.Backfill{Wait: true}))
+		if got.Report.Fuse || got.Report.Counts.Created != len(ids) || !got.Report.OK {
+			t.Errorf("%+v", got.Report)
+		}
+		for _, id := range ids {
+			b.expect(id, plan.Created, "")
+		}
+	})
+}
+
+func TestABackfillOfChargedHistory(t *testing.T) {
+	cases := []struct {
+		name string
+		// token is set where v4 shows tokens like ours, so that history is parked.
+		token  bool
+		phase  plan.Phase
+		reason plan.Reason
+	}{
+		{"mirrors the baseline", false, plan.Baseline, ""},
+		{"answers what is parked as first seen charged", true, plan.None, plan.FirstSeenCharged},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			inBench(t, func(b *bench) {
+				id := b.hold("22.50")
+				b.charge(id)
+				if c.token {
+					b.foreign()
+				}
+				b.start()
+				b.cycle()
+				b.expect(id, c.phase, c.reason)
+				b.backfill(engine.Backfill{})
+				b.expect(id, c.phase, c.reason)
+				b.backfill(engine.Backfill{Charged: true, Wait: true})
+				b.expect(id, plan.Captured, "")
+				b.backfill(engine.Backfill{Charged: true, Wait: true})
+				b.effects(1, 1)
+			})
+		})
+	}
+}
+
+func TestABackfillNeverAnswersAnOutcome(t *testing.T) {
+	inBench(t, func(b *bench) {
+		id := b.held()
+		b.charge(id)
+		b.once(simulator.OpCapture, simulator.Fault{Kind: simulator.KindReset})
+		b.cycle()
+		b.expect(id, plan.Capturing, plan.UnknownCapture)
+		b.backfill(engine.Backfill{Charged: true, Wait: true})
+		b.expect(id, plan.Capturing, plan.UnknownCapture)
+		b.sent(simulator.OpCapture, "", 1)
+	})
+}
+
+func TestTheLimitOfABackfill(t *testing.T) {
+	inBench(t, func(b *bench) {
+		ids := []string{b.hold("10"), b.hold("20"), b.hold("30"), b.hold("40")}
+		b.configure()
+		b.crowd(2500)
+		b.start()
+		b.backfill(engine.Backfill{Limit: 3, Wait: true})
+		b.effects(3, 0)
+		polled := b.polled()
+		b.backfill(engine.Backfill{Limit: 1, Wait: true})
+		b.effects(4, 0)
+		for _, id := range ids {
+			b.expect(id, plan.Created, "")
+		}
+		if b.polled()-polled > 3 {
+			t.Errorf("%d polls for three thousand customers", b.polled()-polled)
+		}
+		// History that the limit left out stays history.
+		old := b.add(simulator.Preauthorization{Amount: dec("50"), State: simulator.Charged})
+		older := b.add(simulator.Preauthorization{Amount: dec("60"), State: simulator.Charged})
+		b.backfill(engine.Backfill{Limit: 1, Charged: true, Wait: true})
+		b.effects(5, 1)
+		b.cycle()
+		b.effects(5, 1)
+		b.backfill(engine.Backfill{Charged: true, Wait: true})
+		b.expect(old, plan.Captured, "")
+		b.expect(older, plan.Captured, "")
+	})
+}
+
+func TestABackfillOfNamedCustomersAndProperties(t *testing.T) {
+	inBench(t, func(b *bench) {
+		_, err := b.world.AddEnterprise(simulator.Enterprise{Name: "hotel-2"})
+		b.must(err)
+		here, there := b.hold("10"), b.add(simulator.Preauthorization{Enterprise: "hotel-2", Amount: dec("20")})
+		named := b.add(simulator.Preauthorization{Amount: dec("30")})
+		p, _ := b.world.Preauthorization(named)
+		b.start()
+		first := b.backfill(engine.Backfill{
+			Properties: []string{"hotel-1"}, Customers: []preauth.ID{preauth.ID(p.CustomerID)}, Wait: true,
+		})
+		if len(first.Properties) != 1 || only(first).Name != "hotel-1" {
+			t.Errorf("%+v", first.Properties)
+		}
+		b.expect(named, plan.Created, "")
+		b.expect(here, plan.None, "")
+		b.backfill(engine.Backfill{Properties: []string{"hotel-2"}, Wait: true})
+		b.expect(there, plan.Created, "")
+		b.expect(here, plan.None, "")
+		// Neither has read every listed customer of the first property.
+		b.charge(here)
+		b.cycle()
+		b.expect(here, plan.Baseline, "")
+	})
+}
+
+func TestABackfillStepsAsideForACycle(t *testing.T) {
+	inBench(t, func(b *bench) {
+		ids := []string{b.hold("10"), b.hold("20"), b.hold("30")}
+		b.configure()
+		b.crowd(6000)
+		b.start()
+		polls, cycled := 0, make(chan int, 1)
+		b.spy = func(r simulator.Request) {
+			if r.Operation != simulator.OpPoll {
+				return
+			}
+			if polls++; polls == 1 {
+				go func() {
+					_, err := b.app.Engine.Cycle(b.t.Context(), false)
+					if err != nil {
+						t.Error(err)
+					}
+					b.mu.Lock()
+					defer b.mu.Unlock()
+					cycled <- polls
+				}()
+				synctest.Wait()
+			}
+		}
+		var far []engine.BackfillProgress
+		got := only(b.backfill(engine.Backfill{Wait: true, Progress: func(p engine.BackfillProgress) { far = append(far, p) }}))
+		if at := <-cycled; at >= polls {
+			t.Errorf("the cycle had to wait until all %d polls were over", polls)
+		}
+		if got.Report.Counts.Created+len(b.events("create.applied")) < len(ids) || got.Err != nil {
+			t.Errorf("%+v", got)
+		}
+		b.effects(len(ids), 0)
+		last := far[len(far)-1]
+		if last.Waiting || last.Customers != last.Total || last.Total != 6000+len(ids) {
+			t.Errorf("%+v", last)
+		}
+		if !slices.IsSortedFunc(far, func(a, b engine.BackfillProgress) int { return a.Customers - b.Customers }) {
+			t.Errorf("it went back: %+v", far)
+		}
+	})
+}
+
+func TestABackfillThatIsInterruptedGoesOnWhereTheLedgerIs(t *testing.T) {
+	inBench(t, func(b *bench) {
+		for range 20 {
+			b.hold("10")
+		}
+		b.start()
+		ctx, stop := context.WithCancel(b.t.Context())
+		defer stop()
+		creates := 0
+		b.spy = func(r simulator.Request) {
+			if r.Operation == simulator.OpCreate {
+				if creates++; creates == 7 {
+					stop()
+				}
+			}
+		}
+		if _, err := b.app.Engine.Backfill(ctx, engine.Backfill{Wait: true}); !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+		if made := b.world.Account().Creates; made == 0 || made == 20 {
+			t.Fatalf("%d creates before the interruption", made)
+		}
+		b.spy = nil
+		b.restart()
+		b.pass(time.Minute)
+		b.backfill(engine.Backfill{Wait: true})
+		b.effects(20, 0)
+	})
+}
