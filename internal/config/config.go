@@ -36,7 +36,7 @@ type State struct {
 
 // Control is the control socket.
 type Control struct {
-	// Socket is a path; "" switches it off.
+	// Socket is absolute like State.Path; "" switches it off.
 	Socket string
 }
 

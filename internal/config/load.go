@@ -21,8 +21,8 @@ const largestFile = 1 << 20
 type Options struct {
 	// LookupEnv answers ${env:NAME}; nil means that no variable is set.
 	LookupEnv func(name string) (string, bool)
-	// CredentialsDir answers ${credential:NAME}: systemd's $CREDENTIALS_DIRECTORY,
-	// or "" where there is none.
+	// CredentialsDir answers ${credential:NAME}: systemd's $CREDENTIALS_DIRECTORY, or
+	// the folder that its copies are made of, or "" for none.
 	CredentialsDir string
 }
 
@@ -86,6 +86,7 @@ func decode(content []byte, refs references) (*Config, []Problem) {
 	l.whole(c)
 	c.Schedule.location = c.Timezone
 	c.State.Path = absolute(refs.folder, c.State.Path)
+	c.Control.Socket = absolute(refs.folder, c.Control.Socket)
 	c.Control.Socket = absolute(refs.folder, c.Control.Socket)
 	for i := range c.Properties {
 		p := &c.Properties[i]

@@ -137,7 +137,7 @@ func TestEveryValueArrives(t *testing.T) {
 schedule: "@every 30s"
 timezone: Europe/Prague
 state: {path: data/state.db}
-control: {socket: ""}
+control: {socket: run/control.sock}
 metrics: {listen: ":0"}
 log: {level: debug, format: console}
 connector:
@@ -202,7 +202,7 @@ properties:
 		c.V4.Auth.Token.Reveal(), c.Properties[0].AccessToken.Reveal(),
 	}
 	want := []string{
-		"@every 30s", "Europe/Prague", folder + "/data/state.db", "", ":0", "{Level:debug Format:console}",
+		"@every 30s", "Europe/Prague", folder + "/data/state.db", folder + "/run/control.sock", ":0", "{Level:debug Format:console}",
 		"{Address:https://api.example.com:8443/base Client:other 2 ClientToken:[redacted] Timeout:1m30s Concurrency:1 RateLimit:{Requests:1 Per:1ms}}",
 		"{Address:http://[::1]:8080/ResourceServer Auth:{Token:[redacted] LoginAddress: ClientID: Username: Password: ClientSecret:} " +
 			"Timeout:5s Settle:10ms Concurrency:2 RateLimit:{Requests:7 Per:2s} TransactionToken:code CaptureField:id " +

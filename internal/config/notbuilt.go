@@ -16,7 +16,6 @@ type unbuilt struct {
 //
 //nolint:gochecknoglobals // a constant table
 var unbuiltKeys = [...]unbuilt{
-	{"control.socket", []string{""}},
 	{"mirror.mode", nil},
 	{"mirror.hold_warn_after", []string{"0s"}},
 	{"properties[].customers.discover.reservations_within", nil},

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,7 +22,7 @@ type references struct {
 	lookupEnv func(string) (string, bool)
 	// folder is the configuration file's.
 	folder string
-	// credentials is systemd's folder of credentials, or empty.
+	// credentials is the folder of credentials, or empty.
 	credentials string
 }
 
@@ -92,9 +93,12 @@ func (r references) credential(name string) (string, error) {
 	case r.credentials == "":
 		return "", errors.New("there is no credentials directory: $CREDENTIALS_DIRECTORY is not set; " +
 			"systemd sets it for a unit with LoadCredential=")
-	default:
-		return readValue(filepath.Join(r.credentials, name))
 	}
+	value, err := readValue(filepath.Join(r.credentials, name))
+	if errors.Is(err, fs.ErrPermission) {
+		return "", fmt.Errorf("%w: a service is given it by LoadCredential=, and any other command has to be root's", err)
+	}
+	return value, err
 }
 
 // readValue reads a file less one trailing newline. Only regular files are read:

@@ -319,6 +319,19 @@ func TestListenAddressesPathsAndDiscoveryOutOfRangeAreRefused(t *testing.T) {
 		})
 	}
 	for line, want := range map[string]string{
+		"control: {socket: ''}":           "",
+		"control: {socket: control.sock}": "",
+		"control: {socket: ' '}":          `1 control.socket: must be a path, or "" for none, not " "`,
+		"control: {socket: [a]}":          "1 control.socket: must be a path, not a list",
+	} {
+		t.Run(line, func(t *testing.T) {
+			_, err := load(t, line+"\n"+minimal, config.Options{})
+			if got := strings.Join(problems(t, err), "\n"); got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		})
+	}
+	for line, want := range map[string]string{
 		"  discover: {updated_within: 1h}":     "",
 		"  discover: {updated_within: 0}":      "",
 		"  discover: {updated_within: -1h}":    `16 properties[0].customers.discover.updated_within: must not be below zero, not "-1h"`,
@@ -346,15 +359,12 @@ func TestWhatIsNotBuiltIsRefusedUnlessAtItsDefault(t *testing.T) {
 		return "is not available in this version; leave it out (default: " + def + ")"
 	}
 	for line, want := range map[string]string{
-		"control: {socket: /tmp/x}":                         "1 control.socket: " + missing("/run/preauth-sync/control.sock"),
-		"control: {socket: ''}":                             "",
-		"control: {socket: /run/preauth-sync/control.sock}": "",
-		"mirror: {mode: observe}":                           "1 mirror.mode: " + missing("full"),
-		"mirror: {mode: capture_only}":                      "1 mirror.mode: " + missing("full"),
-		"mirror: {mode: obey}":                              `1 mirror.mode: must be one of full, observe, capture_only, not "obey"`,
-		"mirror: {hold_warn_after: 1h}":                     "1 mirror.hold_warn_after: " + missing("120h"),
-		"mirror: {hold_warn_after: 7200m}":                  "",
-		"mirror: {hold_warn_after: 0}":                      "",
+		"mirror: {mode: observe}":          "1 mirror.mode: " + missing("full"),
+		"mirror: {mode: capture_only}":     "1 mirror.mode: " + missing("full"),
+		"mirror: {mode: obey}":             `1 mirror.mode: must be one of full, observe, capture_only, not "obey"`,
+		"mirror: {hold_warn_after: 1h}":    "1 mirror.hold_warn_after: " + missing("120h"),
+		"mirror: {hold_warn_after: 7200m}": "",
+		"mirror: {hold_warn_after: 0}":     "",
 	} {
 		t.Run(line, func(t *testing.T) {
 			_, err := load(t, line+"\n"+minimal, config.Options{})
