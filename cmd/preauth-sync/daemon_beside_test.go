@@ -28,7 +28,7 @@ func TestCommandsBesideADaemonNameTheProcessThatHasTheFile(t *testing.T) {
 	for i, command := range commands {
 		begun[i] = w.begin(t, command...)
 	}
-	holder := fmt.Sprintf("is in use by another process (pid %d)", d.cmd.Process.Pid)
+	holder := fmt.Sprintf("is in use by another process (pid %d", d.cmd.Process.Pid)
 	for _, p := range begun {
 		ended(t, p, 4)
 		if !strings.Contains(p.stderr.String(), holder) {

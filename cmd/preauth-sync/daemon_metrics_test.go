@@ -59,13 +59,16 @@ func TestMetricsShowWhatACycleDid(t *testing.T) {
 		}
 	}
 	for series, want := range map[string]float64{
-		`preauth_sync_preauthorizations{phase="created",property="hotel-1"}`:                3,
-		`preauth_sync_preauthorizations{phase="baseline",property="hotel-1"}`:               1,
-		`preauth_sync_preauthorizations{phase="captured",property="hotel-1"}`:               0,
-		`preauth_sync_parked{property="hotel-1",reason="unknown_state"}`:                    1,
-		`preauth_sync_parked{property="hotel-1",reason="rejected"}`:                         1,
-		`preauth_sync_parked{property="hotel-1",reason="unknown_capture"}`:                  0,
-		`preauth_sync_parked_amount{currency="EUR",property="hotel-1"}`:                     parked.InexactFloat64(),
+		`preauth_sync_preauthorizations{phase="created",property="hotel-1"}`:  3,
+		`preauth_sync_preauthorizations{phase="baseline",property="hotel-1"}`: 1,
+		`preauth_sync_preauthorizations{phase="captured",property="hotel-1"}`: 0,
+		`preauth_sync_parked{property="hotel-1",reason="unknown_state"}`:      1,
+		`preauth_sync_parked{property="hotel-1",reason="rejected"}`:           1,
+		`preauth_sync_parked{property="hotel-1",reason="unknown_capture"}`:    0,
+		`preauth_sync_parked_amount{currency="EUR",property="hotel-1"}`:       parked.InexactFloat64(),
+		`preauth_sync_paused{property="hotel-1"}`:                             0,
+		`preauth_sync_fuse_blown{property="hotel-1"}`:                         0,
+		`preauth_sync_ready`: 1,
 		`preauth_sync_actions_total{action="create",outcome="applied",property="hotel-1"}`:  3,
 		`preauth_sync_actions_total{action="create",outcome="rejected",property="hotel-1"}`: 1,
 		`preauth_sync_requests_total{api="v4",code="200",operation="create"}`:               3,
@@ -91,6 +94,22 @@ func TestMetricsShowWhatACycleDid(t *testing.T) {
 			t.Errorf("there is no %s", name)
 		}
 	}
+}
+
+func TestMetricsShowWhatKeepsWritesBack(t *testing.T) {
+	t.Parallel()
+	w := six(t, simulator.ConfigOptions{Schedule: seldom, Extra: "mirror:\n  max_actions_per_cycle: 5\n"})
+	w.run(t, 5, "run", "--once")
+	w.run(t, 0, "pause")
+	d := w.daemon(t)
+	d.ready(t)
+	now := d.scrape(t)
+	for _, series := range []string{`preauth_sync_paused{property="hotel-1"}`, `preauth_sync_fuse_blown{property="hotel-1"}`, "preauth_sync_ready"} {
+		if now[series] != 1 {
+			t.Errorf("%s is %v", series, now[series])
+		}
+	}
+	d.stop(t)
 }
 
 func TestHealthIsAnsweredFromTheStart(t *testing.T) {

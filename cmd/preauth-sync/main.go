@@ -9,6 +9,8 @@ import (
 	"runtime/debug"
 	"syscall"
 
+	"golang.org/x/term"
+
 	"github.com/preauth-sync/preauth-sync/internal/cli"
 )
 
@@ -29,10 +31,13 @@ func main() {
 	}()
 	code := cli.Main(ctx, cli.Process{
 		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, LookupEnv: os.LookupEnv,
-		Hangups: hangups,
+		Terminals: cli.Terminals{Stdin: terminal(os.Stdin), Stdout: terminal(os.Stdout), Stderr: terminal(os.Stderr)},
+		Hangups:   hangups,
 	})
 	os.Exit(code) //nolint:forbidigo // main is where exit codes leave
 }
+
+func terminal(stream *os.File) bool { return term.IsTerminal(int(stream.Fd())) }
 
 // hangups gives SIGHUP to the daemon. Several that come while it is busy are one.
 func hangups() (signals <-chan os.Signal, stop func()) {

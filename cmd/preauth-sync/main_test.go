@@ -12,7 +12,7 @@ import (
 // TestMain lets the test binary be preauth-sync too: re-executed under that
 // name it runs the real main, with its signals and its exit codes.
 func TestMain(m *testing.M) {
-	testscript.Main(leakFree{m}, map[string]func(){"preauth-sync": main, "traced": traced})
+	testscript.Main(leakFree{m}, map[string]func(){"preauth-sync": main, "traced": traced, "many": serveMany})
 }
 
 // raceOptions keep a binary built with -race from sleeping a second at its end.

@@ -226,7 +226,7 @@ func cmdDamage(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(putInto(path, "another program", "key", []byte("value")))
 	case "newer":
 		// A document is its body and the checksum of its place and body.
-		ts.Check(putInto(path, "meta", "schema", sealed("meta", "schema", "3")))
+		ts.Check(putInto(path, "meta", "schema", sealed("meta", "schema", "99")))
 	default:
 		ts.Fatalf("there is no damage %s", args[1])
 	}

@@ -113,7 +113,11 @@ func Logger(cfg *config.Config, outside Outside) (*zap.Logger, error) {
 
 // Clients builds everything but the ledger and the engine: what check needs.
 func Clients(cfg *config.Config, outside Outside) (*App, error) {
-	return connect(cfg, outside, limits{})
+	a, err := connect(cfg, outside, limits{})
+	if err == nil {
+		a.takeStdLog()
+	}
+	return a, err
 }
 
 // connect builds the clients, under the limits that earlier ones have used up in part.
@@ -127,9 +131,13 @@ func connect(cfg *config.Config, outside Outside, limits limits) (*App, error) {
 	if err := errors.Join(a.buildSources(), a.buildSink()); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
-	// net/http reports stray bytes on idle connections through the standard logger.
-	a.closers = append(a.closers, zap.RedirectStdLog(log.With(telemetry.Event(telemetry.RuntimeMessage))))
 	return a, nil
+}
+
+// takeStdLog logs what the standard logger is told: net/http reports stray bytes on
+// idle connections through it.
+func (a *App) takeStdLog() {
+	a.closers = append(a.closers, zap.RedirectStdLog(a.Log.With(telemetry.Event(telemetry.RuntimeMessage))))
 }
 
 func (a *App) buildSources() error {
@@ -232,11 +240,17 @@ func build(
 	if log == nil {
 		log = a.Log
 	}
-	a.ledger, a.closeLedger = ledger, closeLedger
-	if a.Engine, err = engine.New(a.options(ledger, log)); err != nil {
+	if err := a.use(ledger, closeLedger, log); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
 	return a, nil
+}
+
+// use builds the engine. closeLedger is nil where the ledger is somebody else's.
+func (a *App) use(ledger engine.Ledger, closeLedger func() error, log *zap.Logger) (err error) {
+	a.ledger, a.closeLedger = ledger, closeLedger
+	a.Engine, err = engine.New(a.options(ledger, log))
+	return err
 }
 
 func (a *App) options(ledger engine.Ledger, log *zap.Logger) engine.Options {
@@ -286,13 +300,13 @@ func (a *App) Reload(ctx context.Context, cfg *config.Config) error {
 	if err := next.vouch(ctx, a.ledger); err != nil {
 		return errors.Join(err, next.Close())
 	}
-	if err := a.Engine.Reconfigure(next.options(a.ledger, next.Log)); err != nil {
+	if err := a.Engine.Reconfigure(ctx, next.options(a.ledger, next.Log)); err != nil {
 		return errors.Join(err, next.Close())
 	}
 	a.release()
-	zap.RedirectStdLog(next.Log.With(telemetry.Event(telemetry.RuntimeMessage))) // releasing the old one has undone it
 	a.Config, a.Log, a.Sources, a.Sink = cfg, next.Log, next.Sources, next.Sink
 	a.outside, a.limits, a.closers = outside, next.limits, next.closers
+	a.takeStdLog()
 	return nil
 }
 
@@ -368,6 +382,6 @@ func (a *App) observe(log *zap.Logger) httpx.Observer {
 				telemetry.Event(telemetry.RequestRetried), zap.Int64("wait_ms", e.Wait.Milliseconds()))...)
 			return
 		}
-		log.Debug("request", append(fields, telemetry.Event("request"))...)
+		log.Debug("request", append(fields, telemetry.Event(telemetry.Request))...)
 	}
 }

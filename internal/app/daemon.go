@@ -31,6 +31,8 @@ type Daemon struct {
 	Hangups <-chan os.Signal
 	Outside Outside
 	Build   telemetry.Build
+	// ExitCode gives what a command ends with that failed with an error.
+	ExitCode func(error) int
 }
 
 // service is a daemon under way.
@@ -43,16 +45,19 @@ type service struct {
 	metrics  *telemetry.Metrics
 	pulse    *telemetry.Pulse
 	notifier *telemetry.Notifier
-	server   *telemetry.Server
+	doors    doors
 	end      context.CancelFunc
+
+	// began is when it did.
+	began time.Time
 
 	mu  sync.Mutex
 	log *zap.Logger
-	// secrets are those that what /readyz tells must not show.
-	secrets []httpx.Secret
-	// timeout is v4.timeout of the configuration in force.
-	timeout time.Duration
-	last    lastCycle
+	// desk answers operators with what is in force now.
+	desk Operator
+	// supersede tells those who began with desk that it is no longer in force.
+	supersede chan struct{}
+	last      lastCycle
 	// hopeless is the error with which no later cycle could do anything.
 	hopeless error
 }
@@ -66,7 +71,7 @@ func (s *service) fatal() error {
 func (s *service) drain() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.timeout + drainMargin
+	return s.desk.Config.V4.Timeout + drainMargin
 }
 
 func (s *service) logger() *zap.Logger {
@@ -97,13 +102,17 @@ func (s *service) run(ctx context.Context, cfg *config.Config) (err error) {
 	}
 	s.started()
 	var beside sync.WaitGroup
-	beside.Go(func() { s.reloadOnHangup(ctx) })
+	var unanswered error
+	beside.Go(func() {
+		s.reloadOnHangup(ctx)
+		unanswered = dismiss(ctx, s.doors.control, s.drain())
+	})
 	beside.Go(func() { <-ctx.Done(); s.stopping() })
 	err = s.runner.Run(ctx)
 	s.end()
 	beside.Wait()
-	err = errors.Join(s.fatal(), err)
-	if errors.Is(err, schedule.ErrDrain) {
+	err = errors.Join(s.fatal(), err, unanswered)
+	if unanswered != nil || errors.Is(err, schedule.ErrDrain) {
 		// What is still running has the ledger: the process's end takes it away.
 		return err
 	}
@@ -130,15 +139,16 @@ func (s *service) open(ctx context.Context, cfg *config.Config) (err error) {
 	if s.app, err = build(cfg, s.Outside, s.ledger, s.ledger.Close, nil); err != nil {
 		return err
 	}
-	s.timeout, s.secrets = cfg.V4.Timeout, s.Outside.secrets(cfg)
+	s.began = s.Outside.Clock()
+	s.comesIntoForce()
 	s.runner = schedule.New(schedule.Options{
 		Schedule: cfg.Schedule, Job: s.cycle, Clock: s.Outside.Clock, Idle: s.pulse.Beat, Panicked: s.panicked,
 		Drain: s.drain,
 	})
+	s.metrics.Ready(s.problems)
 	s.metrics.Holdings(func() ([]telemetry.Holding, error) { return s.holdings(ctx) })
 	s.metrics.Properties(names(cfg)...)
-	s.server, err = s.serve(ctx, cfg.Metrics.Listen)
-	return err
+	return s.openDoors(ctx, cfg)
 }
 
 func (s *service) started() {
@@ -146,7 +156,8 @@ func (s *service) started() {
 	s.logger().Info("the daemon runs; its first cycle begins at once", telemetry.Event(telemetry.DaemonStarted),
 		zap.String("version", s.Build.Version), zap.String("commit", s.Build.Commit), zap.Int("properties", len(cfg.Properties)),
 		zap.String("schedule", cfg.Schedule.Expression), zap.String("timezone", cfg.Timezone.String()),
-		zap.String("state_path", cfg.State.Path), zap.String("metrics_listen", cfg.Metrics.Listen))
+		zap.String("state_path", cfg.State.Path), zap.String("metrics_listen", cfg.Metrics.Listen),
+		zap.String("control_socket", cfg.Control.Socket))
 	s.notifier.Ready()
 	s.notifier.Status("the first cycle is under way")
 }
@@ -171,7 +182,7 @@ func (s *service) stopped(err error) {
 
 // close releases what open has built, the last first.
 func (s *service) close(ctx context.Context) error {
-	err := shut(ctx, s.server)
+	err := shut(ctx, s.doors.metrics)
 	if s.app == nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/preauth-sync/preauth-sync/internal/httpx"
 	"github.com/preauth-sync/preauth-sync/internal/telemetry"
+	"github.com/preauth-sync/preauth-sync/preauth"
 	"github.com/preauth-sync/preauth-sync/sync/engine"
 	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
@@ -104,7 +105,7 @@ func allUnread(all []engine.PropertyResult) (first error) {
 // problems is what keeps the daemon from its work, for /readyz.
 func (s *service) problems() []string {
 	s.mu.Lock()
-	last, secrets := s.last, s.secrets
+	last, secrets := s.last, s.desk.secrets()
 	s.mu.Unlock()
 	if last.finished.IsZero() {
 		return []string{"the first cycle is not over yet"}
@@ -141,12 +142,23 @@ func (s *service) holdings(ctx context.Context) ([]telemetry.Holding, error) {
 	if err != nil {
 		return nil, err
 	}
+	pauses, err := s.ledger.Pauses(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var all []telemetry.Holding
 	for _, name := range s.metrics.Known() {
 		holding := telemetry.Holding{Property: name}
+		var enterprise preauth.ID
 		if at := slices.IndexFunc(known, func(p plan.Property) bool { return p.Name == name }); at >= 0 {
-			holding.Tally = tallies[known[at].Enterprise]
+			p := known[at]
+			enterprise = p.Enterprise
+			holding.Tally = tallies[enterprise]
+			holding.FuseBlown = p.LastCycle != nil && p.LastCycle.Fuse
 		}
+		holding.Paused = slices.ContainsFunc(pauses, func(p plan.Pause) bool {
+			return p.Enterprise == "" || p.Enterprise == enterprise
+		})
 		all = append(all, holding)
 	}
 	return all, nil

@@ -46,43 +46,75 @@ func (a *App) discover(source *connector.Client, cfg config.Discover) func(conte
 func Customers(cfg config.Customers) (engine.Customers, error) {
 	var out engine.Customers
 	known := map[preauth.ID]bool{}
-	add := func(id preauth.ID) {
+	add := func(id preauth.ID) error {
 		if !known[id] {
 			known[id] = true
 			out.IDs = append(out.IDs, id)
 		}
+		return nil
 	}
-	for _, text := range cfg.IDs {
-		id, err := preauth.ParseID(text)
-		if err != nil {
-			out.Invalid = append(out.Invalid, engine.InvalidCustomer{Spelled: text, Where: "customers.ids"})
-			continue
-		}
-		add(id)
-	}
-	if cfg.File == "" {
-		return out, nil
-	}
-	if info, err := os.Stat(cfg.File); err == nil && !info.Mode().IsRegular() {
-		// A pipe would hold up the cycle until somebody writes to it.
-		return out, fmt.Errorf("the customers file %s is not a regular file, so nothing is created", cfg.File)
-	}
-	file, err := os.Open(cfg.File)
+	out.Invalid, _ = eachListed(cfg.IDs, add) // add never fails
+	var filed []preauth.ID
+	invalid, err := eachFiled(cfg.File, func(id preauth.ID) error {
+		filed = append(filed, id)
+		return nil
+	})
 	if err != nil {
-		return out, fmt.Errorf("the customers file cannot be read, so nothing is created: %w", err)
+		return out, err
 	}
-	defer func() { _ = file.Close() }() // opened for reading
-	ids, bad, err := connector.ParseCustomers(file)
-	if err != nil {
-		return out, fmt.Errorf("the customers file %s cannot be used, so nothing is created until it is mended: %w", cfg.File, err)
-	}
-	for _, line := range bad {
-		out.Invalid = append(out.Invalid, engine.InvalidCustomer{
-			Spelled: line.Text, Where: fmt.Sprintf("%s line %d", cfg.File, line.Number),
-		})
-	}
-	for _, id := range ids {
-		add(id)
+	out.Invalid = append(out.Invalid, invalid...)
+	for _, id := range filed {
+		_ = add(id) // it never fails
 	}
 	return out, nil
+}
+
+// eachCustomer is Customers for more of them than should be in memory: it hands
+// them over as they come, with their repetitions. With an error the list is not
+// complete. An error of visit ends it and is returned.
+func eachCustomer(cfg config.Customers, visit func(preauth.ID) error) ([]engine.InvalidCustomer, error) {
+	invalid, err := eachListed(cfg.IDs, visit)
+	if err != nil {
+		return invalid, err
+	}
+	more, err := eachFiled(cfg.File, visit)
+	return append(invalid, more...), err
+}
+
+func eachListed(texts []string, visit func(preauth.ID) error) (invalid []engine.InvalidCustomer, err error) {
+	for _, text := range texts {
+		id, err := preauth.ParseID(text)
+		if err != nil {
+			invalid = append(invalid, engine.InvalidCustomer{Spelled: text, Where: "customers.ids"})
+			continue
+		}
+		if err := visit(id); err != nil {
+			return invalid, err
+		}
+	}
+	return invalid, nil
+}
+
+// eachFiled hands over the customers of a file, if there is one.
+func eachFiled(path string, visit func(preauth.ID) error) (invalid []engine.InvalidCustomer, err error) {
+	if path == "" {
+		return nil, nil
+	}
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		// A pipe would hold up the cycle until somebody writes to it.
+		return nil, fmt.Errorf("the customers file %s is not a regular file, so nothing is created", path)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("the customers file cannot be read, so nothing is created: %w", err)
+	}
+	defer func() { _ = file.Close() }() // opened for reading
+	bad, err := connector.EachCustomer(file, visit)
+	if err != nil {
+		return nil, fmt.Errorf("the customers file %s cannot be used, so nothing is created until it is mended: %w", path, err)
+	}
+	for _, line := range bad {
+		invalid = append(invalid, engine.InvalidCustomer{Spelled: line.Text, Where: fmt.Sprintf("%s line %d", path, line.Number)})
+	}
+	return invalid, nil
 }

@@ -34,27 +34,20 @@ func (s *service) reload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	server, moves := s.server, cfg.Metrics.Listen != s.app.Config.Metrics.Listen
-	if moves {
-		if server, err = s.serve(ctx, cfg.Metrics.Listen); err != nil {
-			return err
-		}
-	}
-	if err := s.app.Reload(ctx, cfg); err != nil {
-		if moves {
-			_ = shut(ctx, server) // nobody knows of it yet
-		}
+	next, err := s.otherDoors(ctx, cfg)
+	if err != nil {
 		return err
 	}
-	if moves {
-		server, s.server = s.server, server
-		_ = shut(ctx, server) // a scrape that was cut off comes again
+	if err := s.app.Reload(ctx, cfg); err != nil {
+		_ = shutBut(ctx, next, s.doors) // nobody knows of them yet
+		return err
 	}
+	was := s.doors
+	s.doors = next
+	_ = shutBut(ctx, was, next) // who was cut off comes again
 	s.metrics.Properties(names(cfg)...)
 	s.runner.Reschedule(cfg.Schedule)
-	s.mu.Lock()
-	s.log, s.timeout, s.secrets = s.app.Log, cfg.V4.Timeout, s.app.outside.secrets(cfg)
-	s.mu.Unlock()
+	s.comesIntoForce()
 	s.logger().Info("the configuration has been read again, and holds from the next cycle on",
 		telemetry.Event(telemetry.ConfigReloaded), zap.Int("properties", len(cfg.Properties)),
 		zap.String("schedule", cfg.Schedule.Expression), zap.Time("next_cycle", s.runner.Next()))

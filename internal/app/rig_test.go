@@ -17,6 +17,7 @@ import (
 	"github.com/shopspring/decimal"
 
 	"github.com/preauth-sync/preauth-sync/internal/config"
+	"github.com/preauth-sync/preauth-sync/internal/docstest/logdoc"
 	"github.com/preauth-sync/preauth-sync/internal/httpx"
 	"github.com/preauth-sync/preauth-sync/internal/simulator"
 	"github.com/preauth-sync/preauth-sync/preauth"
@@ -60,6 +61,9 @@ func inRig(t *testing.T, test func(r *rig)) {
 			ledgertest.Verify(t, r.path())
 			if got := w.Account(); got.DuplicateCreates+got.DuplicateCaptures+len(got.Violations) > 0 {
 				t.Errorf("%+v", got)
+			}
+			for _, fault := range logdoc.Faults("../../docs/logs.md", r.logs.String()) {
+				t.Errorf("the log is not as docs/logs.md says: %v", fault)
 			}
 			if t.Failed() {
 				t.Logf("the log:\n%s", r.logs)

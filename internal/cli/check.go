@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -106,7 +107,7 @@ func (c *checker) methods() {
 func (c *checker) state(ctx context.Context) {
 	ledger, err := app.OpenLedger(c.cfg, state.ReadOnly, app.Outside{})
 	if errors.Is(err, fs.ErrNotExist) {
-		c.ok("state", "%s is not there yet; the first run creates it", c.cfg.State.Path)
+		c.absent(c.cfg.State.Path)
 		return
 	}
 	if err != nil {
@@ -124,6 +125,16 @@ func (c *checker) state(ctx context.Context) {
 		return
 	}
 	c.ok("state", "%s, generation %d", c.cfg.State.Path, file.Generation)
+}
+
+// absent tells a file that has never been from one that has been lost, or left
+// behind on another host. A run would adopt what v4 holds and capture none of it.
+func (c *checker) absent(path string) {
+	if _, err := os.Lstat(path + ".gen"); errors.Is(err, fs.ErrNotExist) {
+		c.ok("state", "%s is not there yet; the first run creates it", path)
+		return
+	}
+	c.fail("state", fmt.Errorf("%s is missing, and %s.gen beside it says that it has been there: put it back, or a backup of it", path, path))
 }
 
 func (c *checker) network(ctx context.Context) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/preauth-sync/preauth-sync/internal/config"
+	"github.com/preauth-sync/preauth-sync/internal/control"
 	"github.com/preauth-sync/preauth-sync/state"
 	"github.com/preauth-sync/preauth-sync/sync/engine"
 )
@@ -66,6 +67,9 @@ func exitCode(err error, interrupted bool) int {
 	if _, ok := errors.AsType[*engine.BindingError](err); ok {
 		codes[exitStateRefused] = true
 	}
+	if answer, ok := errors.AsType[*control.Error](err); ok {
+		codes = map[int]bool{answer.Code: true}
+	}
 	if refused, ok := errors.AsType[*state.Error](err); ok {
 		codes[stateCode(refused.Kind)] = true
 	}
@@ -79,7 +83,7 @@ func exitCode(err error, interrupted bool) int {
 			return code
 		}
 	}
-	return exitDone
+	return exitFailed // of a daemon whose codes are others
 }
 
 func stateCode(kind state.Kind) int {

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-
-	"github.com/preauth-sync/preauth-sync/preauth"
 )
 
 // narrator turns the program's log lines into a story for people: one short
@@ -42,7 +40,7 @@ func (t toldLine) describe() string {
 	if t.ID == "" {
 		return t.Msg
 	}
-	text := fmt.Sprintf("%s…  %12s", t.ID[:8], t.money())
+	text := fmt.Sprintf("%s…  %12s", t.ID[:8], money(t.Amount, t.Currency))
 	if t.Identity != 0 {
 		text += fmt.Sprintf("  identity %d", t.Identity)
 	}
@@ -50,12 +48,4 @@ func (t toldLine) describe() string {
 		text += "  " + strings.TrimPrefix(t.Error[max(0, strings.LastIndex(t.Error, ": ")):], ": ")
 	}
 	return text
-}
-
-func (t toldLine) money() string {
-	m, err := preauth.NewMoney(t.Amount, t.Currency)
-	if err != nil {
-		return t.Amount + " " + t.Currency
-	}
-	return m.String()
 }

@@ -4,8 +4,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/preauth-sync/preauth-sync/preauth"
 )
 
 const (
@@ -37,4 +43,35 @@ func plural(n int, one, many string) string {
 		return "1 " + one
 	}
 	return fmt.Sprintf("%d %s", n, many)
+}
+
+// money gives an amount as people write it, "-" for none.
+func money(amount, currency string) string {
+	if amount == "" {
+		return "-"
+	}
+	m, err := preauth.NewMoney(amount, currency)
+	if err != nil {
+		return amount + " " + currency
+	}
+	return m.String()
+}
+
+// moment gives a time as it stands in logs.
+func moment(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// counts says how many there are of each kind, "none" for nothing.
+func counts(n map[string]int) string {
+	var parts []string
+	for _, kind := range slices.Sorted(maps.Keys(n)) {
+		parts = append(parts, fmt.Sprintf("%s %d", kind, n[kind]))
+	}
+	return orNone(parts)
+}
+
+func orNone(parts []string) string {
+	if len(parts) == 0 {
+		return "none"
+	}
+	return strings.Join(parts, ", ")
 }

@@ -1,18 +1,17 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strconv"
-	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/preauth-sync/preauth-sync/internal/app"
+	"github.com/preauth-sync/preauth-sync/internal/control"
 	"github.com/preauth-sync/preauth-sync/preauth"
 	"github.com/preauth-sync/preauth-sync/state"
 	"github.com/preauth-sync/preauth-sync/sync/plan"
@@ -46,20 +45,12 @@ func newParkedList(e *env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return e.withAnswers(state.ReadOnly, func(answers *app.Answers) error {
-				parked, refused, err := answers.Parked(cmd.Context(), of)
+			return e.operate(cmd.Context(), state.ReadOnly, func(operator control.Operator) error {
+				list, err := operator.Parked(cmd.Context(), of)
 				if err != nil {
 					return err
 				}
-				names, err := propertyNames(cmd.Context(), answers.Ledger)
-				if err != nil {
-					return err
-				}
-				views := make([]parkedRow, 0, len(parked))
-				for _, rec := range parked {
-					views = append(views, viewParked(rec, names[rec.Enterprise]))
-				}
-				return errors.Join(append(refused, writeParked(e.Stdout, output, views))...)
+				return errors.Join(refusals(list.Refused), e.writeParked(output, list.Rows))
 			})
 		},
 	}
@@ -68,15 +59,13 @@ func newParkedList(e *env) *cobra.Command {
 	return cmd
 }
 
-// withAnswers opens the configured state file to answer what is parked in it.
-func (e *env) withAnswers(mode state.Mode, use func(*app.Answers) error) error {
-	cfg, err := e.load()
-	if err != nil {
-		return err
+// refusals makes an error of what an answer or a question did not fit.
+func refusals(texts []string) error {
+	var all []error
+	for _, text := range texts {
+		all = append(all, errors.New(text))
 	}
-	return useLedger(state.Options{Path: cfg.State.Path, Mode: mode, Binding: app.Binding(cfg)}, func(ledger *state.Ledger) error {
-		return use(&app.Answers{Config: cfg, Ledger: ledger, Clock: time.Now})
-	})
+	return errors.Join(all...)
 }
 
 // parkedChoice are the flags that choose among what is parked. They and Ids
@@ -88,8 +77,8 @@ func (c *parkedChoice) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&c.property, "property", "", "all that is parked of the property with this `NAME`")
 }
 
-func (c *parkedChoice) read(args []string) (app.Selection, error) {
-	of := app.Selection{Reason: plan.Reason(c.reason), Property: c.property}
+func (c *parkedChoice) read(args []string) (control.Selection, error) {
+	of := control.Selection{Reason: plan.Reason(c.reason), Property: c.property}
 	if of.Reason != "" && !slices.Contains(plan.Reasons(), of.Reason) {
 		return of, fmt.Errorf("--reason %.64q: nothing is parked for that; the reasons are %s", c.reason, plan.Reasons())
 	}
@@ -107,94 +96,57 @@ func (c *parkedChoice) read(args []string) (app.Selection, error) {
 }
 
 // readSome is read for commands that change something: everything is never meant.
-func (c *parkedChoice) readSome(args []string) (app.Selection, error) {
+func (c *parkedChoice) readSome(args []string) (control.Selection, error) {
 	if len(args) == 0 && c.reason+c.property == "" {
-		return app.Selection{}, errors.New("say which: name preauthorizations by their Ids, or choose them by --reason or --property")
+		return control.Selection{}, errors.New("say which: name preauthorizations by their Ids, or choose them by --reason or --property")
 	}
 	return c.read(args)
 }
 
-// parkedRow is a parked preauthorization as parked list prints it.
-type parkedRow struct {
-	ID         string      `json:"preauthorization_id"`
-	Property   string      `json:"property"`
-	Reason     plan.Reason `json:"reason"`
-	Since      time.Time   `json:"since"`
-	Amount     string      `json:"amount"`
-	Currency   string      `json:"currency"`
-	Identity   *int64      `json:"identity"`
-	TrackingID string      `json:"tracking_id"`
-	Detail     string      `json:"detail"`
-	Phase      string      `json:"phase"`
-	CustomerID string      `json:"customer_id"`
-	// Answers is the observation that an answer is about, Seen the newest one.
-	Answers seenView `json:"answers"`
-	Seen    seenView `json:"seen"`
-
-	atStake preauth.Money
-}
-
-func viewParked(rec plan.Record, property string) parkedRow {
-	row := parkedRow{
-		ID: string(rec.ID), Property: property, Reason: rec.Park.Reason, Since: rec.Park.Since.UTC(), atStake: rec.AtStake(),
-		Amount: amountText(rec.AtStake()), Currency: rec.AtStake().Currency, TrackingID: rec.Park.TrackingID, Detail: rec.Park.Detail,
-		Phase: rec.Phase.String(), CustomerID: string(rec.CustomerID), Answers: viewSeen(rec.Park.Seen), Seen: viewSeen(rec.Seen),
-	}
-	if rec.Identity != 0 {
-		row.Identity = &rec.Identity
-	}
-	return row
-}
-
-func (r parkedRow) identity() string {
-	if r.Identity == nil {
-		return ""
-	}
-	return strconv.FormatInt(*r.Identity, 10)
-}
-
-func writeParked(w io.Writer, output string, rows []parkedRow) error {
+func (e *env) writeParked(output string, rows []control.Parked) error {
 	switch output {
 	case outputJSON:
-		return writeJSON(w, rows)
+		return writeJSON(e.Stdout, rows)
 	case outputCSV:
-		return parkedCSV(w, rows)
+		return parkedCSV(e.Stdout, rows)
 	default:
-		return parkedTable(w, rows)
+		return parkedPage(e.page(), rows)
 	}
 }
 
-func parkedCSV(w io.Writer, rows []parkedRow) error {
+func parkedCSV(w io.Writer, rows []control.Parked) error {
 	out := csv.NewWriter(w)
 	lines := [][]string{{
 		"preauthorization_id", "property", "reason", "since", "amount", "currency", "identity", "tracking_id", "detail", "phase", "customer_id",
 	}}
 	for _, r := range rows {
 		lines = append(lines, []string{
-			r.ID, r.Property, string(r.Reason), r.Since.Format(time.RFC3339), r.Amount, r.Currency, r.identity(), r.TrackingID, r.Detail,
+			r.ID, r.Property, string(r.Reason), moment(r.Since), r.Amount, r.Currency, identityOf(r), r.TrackingID, r.Detail,
 			r.Phase, r.CustomerID,
 		})
 	}
 	return out.WriteAll(lines)
 }
 
-func parkedTable(w io.Writer, rows []parkedRow) error {
+func identityOf(r control.Parked) string {
+	if r.Identity == nil {
+		return ""
+	}
+	return strconv.FormatInt(*r.Identity, 10)
+}
+
+func parkedPage(p *page, rows []control.Parked) error {
 	if len(rows) == 0 {
-		_, err := fmt.Fprintln(w, "nothing is parked")
-		return err
+		p.line(say("nothing is parked"))
+		return p.err
 	}
-	out := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(out, "since\tpreauthorization\tproperty\treason\tphase\tamount\tidentity\tdetail")
+	table := [][]cell{titles("since", "preauthorization", "property", "reason", "phase", "amount", "identity", "detail")}
 	for _, r := range rows {
-		amount, identity := "-", "-"
-		if !r.atStake.IsZero() {
-			amount = r.atStake.String()
-		}
-		if r.Identity != nil {
-			identity = r.identity()
-		}
-		fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
-			r.Since.Format(time.RFC3339), r.ID, r.Property, r.Reason, r.Phase, amount, identity, r.Detail)
+		table = append(table, []cell{
+			say("%s", moment(r.Since)), say("%s", r.ID), say("%s", r.Property), warning.inked("%s", r.Reason), say("%s", r.Phase),
+			say("%s", money(r.Amount, r.Currency)), say("%s", cmp.Or(identityOf(r), "-")), say("%s", r.Detail),
+		})
 	}
-	return out.Flush()
+	p.table("", table...)
+	return p.err
 }

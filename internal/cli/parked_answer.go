@@ -1,22 +1,20 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/preauth-sync/preauth-sync/internal/app"
-	"github.com/preauth-sync/preauth-sync/preauth"
+	"github.com/preauth-sync/preauth-sync/internal/control"
 	"github.com/preauth-sync/preauth-sync/state"
 	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
 
 func newParkedRetry(e *env) *cobra.Command {
 	var choice parkedChoice
-	var with plan.Retrying
+	var order control.Retry
 	cmd := &cobra.Command{
 		Use:   "retry [ID...]",
 		Short: "Let the next cycle go on with what is parked",
@@ -26,32 +24,30 @@ func newParkedRetry(e *env) *cobra.Command {
 			"Two things cannot be found out here, and need the word of somebody who has looked in v4:\n" +
 			"--resend-create where v4 does not keep tokens, so that a create cannot be looked up, and --resend-capture.",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			of, err := choice.readSome(args)
-			if err != nil {
+			var err error
+			if order.Of, err = choice.readSome(args); err != nil {
 				return err
 			}
-			if err := plan.CheckNote(with.Note); err != nil {
+			if err := plan.CheckNote(order.Note); err != nil {
 				return fmt.Errorf("--note: %w", err)
 			}
-			return e.withAnswers(state.ReadWrite, func(answers *app.Answers) error {
-				return e.answerEach(cmd.Context(), answers, of, func(ctx context.Context, id preauth.ID) (plan.Answered, error) {
-					return answers.Retry(ctx, id, with)
-				})
+			return e.operate(cmd.Context(), state.ReadWrite, func(operator control.Operator) error {
+				return e.tellAnswers(operator.Retry(cmd.Context(), order))
 			})
 		},
 	}
 	choice.add(cmd)
-	cmd.Flags().BoolVar(&with.ResendCreate, "resend-create", false,
+	cmd.Flags().BoolVar(&order.ResendCreate, "resend-create", false,
 		"send a create again that cannot be looked up: only after v4 was searched by hand for the amount and method and holds nothing")
-	cmd.Flags().BoolVar(&with.ResendCapture, "resend-capture", false,
+	cmd.Flags().BoolVar(&order.ResendCapture, "resend-capture", false,
 		"send a capture again that may have taken effect: only after v4 was searched by hand for its payment and has none")
-	cmd.Flags().StringVar(&with.Note, "note", "", "a `TEXT` for the journal")
+	cmd.Flags().StringVar(&order.Note, "note", "", "a `TEXT` for the journal")
 	return cmd
 }
 
 func newParkedResolve(e *env) *cobra.Command {
 	var choice parkedChoice
-	var as, note string
+	var order control.Resolve
 	cmd := &cobra.Command{
 		Use:   "resolve [ID...]",
 		Short: "Say what has become of what is parked",
@@ -62,77 +58,52 @@ func newParkedResolve(e *env) *cobra.Command {
 			"  released          it is let go: nothing is sent for it while the PMS says the same; if v4 holds it, say created\n\n" +
 			"Whether a capture took effect is answered by captured, or by `parked retry --resend-capture`.",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			of, err := choice.readSome(args)
-			if err != nil {
+			var err error
+			if order.Of, err = choice.readSome(args); err != nil {
 				return err
 			}
-			answer, err := readAnswer(as, note, of)
-			if err != nil {
+			if err := checkResolve(order); err != nil {
 				return err
 			}
-			return e.withAnswers(state.ReadWrite, func(answers *app.Answers) (err error) {
-				clients, err := app.Clients(answers.Config, app.Outside{Logs: e.Stderr})
-				if err != nil {
-					return err
-				}
-				defer func() { err = errors.Join(err, clients.Close()) }()
-				answers.Hold = clients.Sink.Get
-				return e.answerEach(cmd.Context(), answers, of, func(ctx context.Context, id preauth.ID) (plan.Answered, error) {
-					return answers.Resolve(ctx, id, answer, note)
-				})
+			return e.operate(cmd.Context(), state.ReadWrite, func(operator control.Operator) error {
+				return e.tellAnswers(operator.Resolve(cmd.Context(), order))
 			})
 		},
 	}
 	choice.add(cmd)
-	cmd.Flags().StringVar(&as, "as", "", "the `ANSWER`: created=IDENTITY, captured or released")
-	cmd.Flags().StringVar(&note, "note", "", "what was found, and where: a `TEXT` for the journal (required)")
+	cmd.Flags().StringVar(&order.As, "as", "", "the `ANSWER`: created=IDENTITY, captured or released")
+	cmd.Flags().StringVar(&order.Note, "note", "", "what was found, and where: a `TEXT` for the journal (required)")
 	return cmd
 }
 
-// readAnswer reads a resolve's flags, before anything is opened.
-func readAnswer(as, note string, of app.Selection) (plan.Answer, error) {
-	answer, err := plan.ParseAnswer(as)
+// checkResolve says what is wrong with a resolve's flags, before anything is opened.
+func checkResolve(order control.Resolve) error {
+	answer, err := plan.ParseAnswer(order.As)
 	if err != nil {
-		return answer, fmt.Errorf("--as: %w", err)
+		return fmt.Errorf("--as: %w", err)
 	}
-	if answer.As == plan.Created && len(of.IDs) != 1 {
-		return answer, errors.New("--as created=IDENTITY answers one preauthorization: name its Id alone")
+	if answer.As == plan.Created && len(order.Of.IDs) != 1 {
+		return errors.New("--as created=IDENTITY answers one preauthorization: name its Id alone")
 	}
-	if strings.TrimSpace(note) == "" {
-		return answer, errors.New("--note is required: say what was found, and where")
+	if strings.TrimSpace(order.Note) == "" {
+		return errors.New("--note is required: say what was found, and where")
 	}
-	if err := plan.CheckNote(note); err != nil {
-		return answer, fmt.Errorf("--note: %w", err)
+	if err := plan.CheckNote(order.Note); err != nil {
+		return fmt.Errorf("--note: %w", err)
 	}
-	return answer, nil
+	return nil
 }
 
-// answerEach answers one record after the other and says what came of each. One
-// that the answer does not fit keeps none of the others from theirs.
-func (e *env) answerEach(
-	ctx context.Context, answers *app.Answers, of app.Selection, answer func(context.Context, preauth.ID) (plan.Answered, error),
-) error {
-	parked, refused, err := answers.Parked(ctx, of)
-	if err != nil {
-		return err
-	}
-	if len(parked)+len(refused) == 0 {
-		_, err := fmt.Fprintln(e.Stdout, "nothing is parked that way")
-		return err
-	}
-	for _, rec := range parked {
-		out, err := answer(ctx, rec.ID)
-		if _, unfit := errors.AsType[*plan.AnswerError](err); unfit {
-			refused = append(refused, err)
-			continue
-		}
-		if err != nil {
-			return errors.Join(append(refused, err)...)
-		}
-		if _, err := fmt.Fprintf(e.Stdout, "%s  was parked as %s and is %s now: %s\n",
-			rec.ID, out.Entry.Reason, out.Record.Phase, out.Then); err != nil {
+// tellAnswers says what came of each answer. What has been answered is told even
+// when something then went wrong.
+func (e *env) tellAnswers(answers control.Answers, err error) error {
+	for _, a := range answers.Done {
+		if _, err := fmt.Fprintf(e.Stdout, "%s  was parked as %s and is %s now: %s\n", a.ID, a.Was, a.Phase, a.Then); err != nil {
 			return err
 		}
 	}
-	return errors.Join(refused...)
+	if err == nil && len(answers.Done)+len(answers.Refused) == 0 {
+		_, err = fmt.Fprintln(e.Stdout, "nothing is parked that way")
+	}
+	return errors.Join(refusals(answers.Refused), err)
 }

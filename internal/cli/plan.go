@@ -3,16 +3,15 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
-	"strconv"
-	"text/tabwriter"
+	"strings"
 
+	"github.com/shopspring/decimal"
 	"github.com/spf13/cobra"
 
-	"github.com/preauth-sync/preauth-sync/internal/app"
-	"github.com/preauth-sync/preauth-sync/sync/engine"
+	"github.com/preauth-sync/preauth-sync/internal/control"
+	"github.com/preauth-sync/preauth-sync/state"
 	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
 
@@ -21,57 +20,56 @@ func newPlan(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plan",
 		Short: "Say what the next cycle would do, and send nothing",
-		Long: "plan polls, decides as the next cycle would, and prints it. It opens the state file read-only and sends no\n" +
-			"request that writes. Exit code 2 means that there is something to do.",
+		Long: "plan polls, decides as the next cycle would, and prints it. It changes nothing and sends no request that writes;\n" +
+			"a running daemon plans between two cycles. Exit code 2 means that there is something to do.",
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkOutput(output); err != nil {
 				return err
 			}
-			cfg, err := e.load()
-			if err != nil {
-				return err
-			}
-			a, err := app.OpenPreview(cfg, app.Outside{Logs: e.Stderr})
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, a.Close()) }()
-			preview, err := a.Engine.Preview(cmd.Context())
-			if err != nil {
-				return err
-			}
-			if output == outputJSON {
-				err = writeJSON(e.Stdout, planJSON(preview))
-			} else {
-				err = planTable(e.Stdout, preview)
-			}
-			return errors.Join(err, planVerdict(preview))
+			return e.operate(cmd.Context(), state.ReadOnly, func(operator control.Operator) error {
+				next, err := operator.Plan(cmd.Context())
+				if err != nil {
+					return err
+				}
+				if output == outputJSON {
+					err = writeJSON(e.Stdout, next)
+				} else {
+					err = planPage(e.page(), next)
+				}
+				return errors.Join(err, planVerdict(next))
+			})
 		},
 	}
 	addOutput(cmd, &output)
 	return cmd
 }
 
-func planVerdict(preview engine.Preview) error {
-	code := exitDone
-	var failed []error
-	for _, p := range preview.Properties {
-		if p.Err != nil {
-			failed = append(failed, fmt.Errorf("property %s: the plan is not complete: %w", p.Name, p.Err))
-		}
+func planVerdict(next control.Plan) error {
+	if err := planFailed(next); err != nil {
+		return &verdict{code: exitFailed, err: err}
+	}
+	for _, p := range next.Properties {
 		if len(p.Actions) > 0 || newParks(p) > 0 {
-			code = exitFound
+			return end(exitFound)
 		}
 	}
-	if len(failed) > 0 {
-		return &verdict{code: exitFailed, err: errors.Join(failed...)}
+	return nil
+}
+
+// planFailed says why a plan is not complete, nil when it is.
+func planFailed(next control.Plan) error {
+	var failed []error
+	for _, p := range next.Properties {
+		if p.Error != "" {
+			failed = append(failed, fmt.Errorf("property %s: the plan is not complete: %s", p.Name, p.Error))
+		}
 	}
-	return end(code)
+	return errors.Join(failed...)
 }
 
 // newParks counts the marks that do not stand yet.
-func newParks(p engine.PropertyPreview) int {
+func newParks(p control.PropertyPlan) int {
 	n := 0
 	for _, park := range p.Parks {
 		if park.New {
@@ -81,89 +79,133 @@ func newParks(p engine.PropertyPreview) int {
 	return n
 }
 
-type planOutput struct {
-	Properties []planProperty `json:"properties"`
-}
-
-type planProperty struct {
-	Name    string           `json:"name"`
-	Actions []planAction     `json:"actions"`
-	Skipped map[plan.Why]int `json:"skipped"`
-	Parks   []planPark       `json:"parks"`
-	Fuse    bool             `json:"fuse_blown"`
-	Error   string           `json:"error,omitempty"`
-}
-
-type planAction struct {
-	ID              string `json:"preauthorization_id"`
-	CustomerID      string `json:"customer_id"`
-	Action          string `json:"action"`
-	Amount          string `json:"amount"`
-	Currency        string `json:"currency"`
-	PaymentMethodID *int64 `json:"payment_method_id"`
-}
-
-type planPark struct {
-	ID     string      `json:"preauthorization_id"`
-	Reason plan.Reason `json:"reason"`
-	Detail string      `json:"detail"`
-	New    bool        `json:"new"`
-}
-
-func planJSON(preview engine.Preview) planOutput {
-	out := planOutput{Properties: []planProperty{}}
-	for _, p := range preview.Properties {
-		next := planProperty{Name: p.Name, Actions: []planAction{}, Skipped: p.Skipped, Parks: []planPark{}, Fuse: p.Fuse}
-		if p.Err != nil {
-			next.Error = p.Err.Error()
-		}
-		for _, a := range p.Actions {
-			action := planAction{
-				ID: string(a.ID), CustomerID: string(a.CustomerID), Action: a.Action.String(),
-				Amount: a.Amount.Amount.String(), Currency: a.Amount.Currency,
-			}
-			if a.PaymentMethodID != 0 {
-				action.PaymentMethodID = &a.PaymentMethodID
-			}
-			next.Actions = append(next.Actions, action)
-		}
-		for _, park := range p.Parks {
-			next.Parks = append(next.Parks, planPark{ID: string(park.ID), Reason: park.Reason, Detail: park.Detail, New: park.New})
-		}
-		out.Properties = append(out.Properties, next)
-	}
-	return out
-}
-
-func planTable(w io.Writer, preview engine.Preview) error {
-	out := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	for i, p := range preview.Properties {
+func planPage(p *page, next control.Plan) error {
+	for i, property := range next.Properties {
 		if i > 0 {
-			fmt.Fprintln(out)
+			p.line()
 		}
-		fmt.Fprintf(out, "%s: %s, %d to park\n", p.Name, plural(len(p.Actions), "request", "requests"), newParks(p))
-		if p.Fuse {
-			fmt.Fprintln(out, "  above mirror.max_actions_per_cycle: NOTHING would be sent")
-		}
-		for _, a := range p.Actions {
-			method := "-"
-			if a.PaymentMethodID != 0 {
-				method = "method " + strconv.FormatInt(a.PaymentMethodID, 10)
-			} else if a.Action == plan.Create {
-				method = "autopay"
-			}
-			fmt.Fprintf(out, "  %s\t%s\t%s\t%s\n", a.Action, a.ID, a.Amount, method)
-		}
-		for _, park := range p.Parks {
-			standing := "parked"
-			if park.New {
-				standing = "park"
-			}
-			fmt.Fprintf(out, "  %s\t%s\t%s\t%s\n", standing, park.ID, park.Reason, park.Detail)
-		}
-		for _, why := range slices.Sorted(maps.Keys(p.Skipped)) {
-			fmt.Fprintf(out, "  skipped\t%d\t%s\n", p.Skipped[why], why)
-		}
+		propertyPlan(p, property)
 	}
-	return out.Flush()
+	return p.err
+}
+
+// propertyPlan prints what would be sent, what would be parked, and what is left
+// alone, each by kind.
+func propertyPlan(p *page, next control.PropertyPlan) {
+	p.line(heading.inked("%s: %s, %d to park", next.Name, plural(len(next.Actions), "request", "requests"), newParks(next)))
+	if next.Fuse {
+		p.line(failure.inked("  above mirror.max_actions_per_cycle: NOTHING would be sent"))
+	}
+	if next.Paused {
+		p.line(warning.inked("  writes are paused: NOTHING would be sent"))
+	}
+	for _, kind := range kindsOf(next.Actions, func(a control.Action) string { return a.Action }) {
+		p.line(say("  %s %d: %s", kind.name, len(kind.all), totals(kind.all)))
+		var rows [][]cell
+		for _, a := range kind.all {
+			rows = append(rows, []cell{say("%s", a.ID), say("%s", money(a.Amount, a.Currency)), say("%s", paidWith(a))})
+		}
+		p.table("    ", rows...)
+	}
+	for _, kind := range kindsOf(next.Parks, parkKind) {
+		p.line(warning.inked("  %s %d", kind.name, len(kind.all)))
+		var rows [][]cell
+		for _, park := range kind.all {
+			rows = append(rows, []cell{say("%s", park.ID), say("%s", park.Detail)})
+		}
+		p.table("    ", rows...)
+	}
+	var rows [][]cell
+	for _, why := range slices.Sorted(maps.Keys(next.Skipped)) {
+		rows = append(rows, []cell{say("skip %s %d", why, next.Skipped[why]), faint.inked("%s", whyInWords(plan.Why(why)))})
+	}
+	p.table("  ", rows...)
+}
+
+func parkKind(park control.PlannedPark) string {
+	if park.New {
+		return "park " + string(park.Reason)
+	}
+	return "stays parked " + string(park.Reason)
+}
+
+// kind is what a plan has of one kind.
+type kind[T any] struct {
+	name string
+	all  []T
+}
+
+// kindsOf groups by kind, in the order in which they first come.
+func kindsOf[T any](all []T, name func(T) string) []kind[T] {
+	var kinds []kind[T]
+	for _, each := range all {
+		i := slices.IndexFunc(kinds, func(k kind[T]) bool { return k.name == name(each) })
+		if i < 0 {
+			i = len(kinds)
+			kinds = append(kinds, kind[T]{name: name(each)})
+		}
+		kinds[i].all = append(kinds[i].all, each)
+	}
+	return kinds
+}
+
+// totals adds requests up, by currency.
+func totals(all []control.Action) string {
+	sums := map[string]decimal.Decimal{}
+	for _, a := range all {
+		amount, err := decimal.NewFromString(a.Amount)
+		if err != nil {
+			continue // shown as it is, in its line
+		}
+		sums[a.Currency] = sums[a.Currency].Add(amount)
+	}
+	var parts []string
+	for _, currency := range slices.Sorted(maps.Keys(sums)) {
+		parts = append(parts, money(sums[currency].String(), currency))
+	}
+	return strings.Join(parts, " and ")
+}
+
+// paidWith names the payment method of a create; a capture has its hold's.
+func paidWith(a control.Action) string {
+	switch {
+	case a.PaymentMethodID != nil:
+		return method(*a.PaymentMethodID)
+	case a.Action == plan.Create.String():
+		return method(0)
+	default:
+		return ""
+	}
+}
+
+// whyInWords says why nothing is sent.
+func whyInWords(why plan.Why) string {
+	switch why {
+	case plan.InStep:
+		return "v4 holds what the PMS says"
+	case plan.Waiting:
+		return "the PMS has not decided yet: Pending or Failed"
+	case plan.IsReleased:
+		return "the PMS has released it"
+	case plan.IsCaptured:
+		return "captured, as the PMS says"
+	case plan.IsBaseline:
+		return "charged before this program came"
+	case plan.InDoubt:
+		return "asked for already, and the outcome is not known yet"
+	case plan.IsParked:
+		return "parked: see `preauth-sync parked list`"
+	case plan.IsAnswered:
+		return "an operator has answered what the PMS says"
+	case plan.CreatesStopped:
+		return "not created while the customers or the payment methods file cannot be used"
+	case plan.IsPaused:
+		return "writes are paused: see `preauth-sync status`"
+	case plan.BeyondLimit:
+		return "left for another backfill by --limit"
+	case plan.Conflicting:
+		return "shown twice in one reply, with different contents"
+	default:
+		return ""
+	}
 }

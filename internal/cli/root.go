@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -19,11 +20,15 @@ type Process struct {
 	Args           []string
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
+	Terminals      Terminals
 	LookupEnv      func(string) (string, bool)
 	// Hangups asks for SIGHUP from now on, until stop is called; without it that
 	// signal ends the process. Nil means that there is none.
 	Hangups func() (signals <-chan os.Signal, stop func())
 }
+
+// Terminals says which of a process's streams are terminals, with somebody before them.
+type Terminals struct{ Stdin, Stdout, Stderr bool }
 
 // defaultConfig is read when neither -c nor $PREAUTH_SYNC_CONFIG names a file.
 const defaultConfig = "/etc/preauth-sync/config.yaml"
@@ -40,6 +45,10 @@ func Main(ctx context.Context, p Process) int {
 	}
 	return code
 }
+
+// Commands gives every command as it is registered, for pages and completions that
+// are made of them. They are not for running: there is no process around them.
+func Commands() *cobra.Command { return newRoot(&Process{}) }
 
 // env is what every command gets.
 type env struct {
@@ -59,7 +68,7 @@ func newRoot(p *Process) *cobra.Command {
 		SilenceErrors: true, SilenceUsage: true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
-	root.Version, _ = built()
+	root.Version = built().version
 	root.SetIn(p.Stdin)
 	root.SetOut(p.Stdout)
 	root.SetErr(p.Stderr)
@@ -67,7 +76,7 @@ func newRoot(p *Process) *cobra.Command {
 		"configuration `FILE` (default $PREAUTH_SYNC_CONFIG, then "+defaultConfig+")")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return err })
 	root.AddCommand(
-		newRun(e), newPlan(e), newCheck(e), newStatus(e), newShow(e), newParked(e), newState(e),
+		newRun(e), newPlan(e), newBackfill(e), newPause(e), newResume(e), newCheck(e), newStatus(e), newShow(e), newParked(e), newAudit(e), newState(e),
 		newSimulate(e), newDemo(e), newVersion(e), newCompletion(),
 	)
 	return root
@@ -82,6 +91,9 @@ func (e *env) load() (*config.Config, error) {
 	if path == "" {
 		path = defaultConfig
 	}
-	credentials, _ := e.LookupEnv("CREDENTIALS_DIRECTORY")
+	credentials, service := e.LookupEnv("CREDENTIALS_DIRECTORY")
+	if !service { // a command of root's, who reads what the service gets copies of
+		credentials = filepath.Join(filepath.Dir(path), "credentials")
+	}
 	return config.Load(path, config.Options{LookupEnv: e.LookupEnv, CredentialsDir: credentials})
 }

@@ -53,10 +53,11 @@ func (e *env) runDaemon(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	version, commit := built()
+	b := built()
 	daemon := app.Daemon{
 		Load: e.load, Hangups: hangups, Outside: app.Outside{Logs: e.Stderr},
-		Build: telemetry.Build{Version: version, Commit: commit, GoVersion: runtime.Version()},
+		Build:    telemetry.Build{Version: b.version, Commit: b.commit, GoVersion: runtime.Version()},
+		ExitCode: func(err error) int { return exitCode(err, false) },
 	}
 	if err := daemon.Run(ctx, cfg); err != nil {
 		return &verdict{code: exitFailed, err: err, logged: true, whole: true}

@@ -1,18 +1,12 @@
 package cli
 
 import (
-	"context"
-	"errors"
+	"cmp"
 	"fmt"
-	"io"
-	"os"
-	"strings"
-	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/preauth-sync/preauth-sync/internal/app"
+	"github.com/preauth-sync/preauth-sync/internal/control"
 	"github.com/preauth-sync/preauth-sync/preauth"
 	"github.com/preauth-sync/preauth-sync/state"
 )
@@ -22,7 +16,9 @@ func newShow(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show ID",
 		Short: "Show one preauthorization: its record and its journal",
-		Args:  cobra.ExactArgs(1),
+		Long: "Show one preauthorization: what the PMS and v4 have of it, and the journal of all that was asked and answered. A\n" +
+			"trackingId is for v4's support, a Request-Id for the PMS's. What is parked ends with the answers that fit it.",
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkOutput(output); err != nil {
 				return err
@@ -31,109 +27,76 @@ func newShow(e *env) *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("the preauthorization's Id: %w", err)
 			}
-			var view recordView
-			err = e.withLedger(state.ReadOnly, func(ledger *state.Ledger) (err error) {
-				view, err = readRecord(cmd.Context(), ledger, id)
-				return err
+			return e.operate(cmd.Context(), state.ReadOnly, func(operator control.Operator) error {
+				record, err := operator.Show(cmd.Context(), id)
+				if err != nil {
+					return err
+				}
+				if output == outputJSON {
+					return writeJSON(e.Stdout, record)
+				}
+				return recordPage(e.page(), record)
 			})
-			if err != nil {
-				return err
-			}
-			if output == outputJSON {
-				return writeJSON(e.Stdout, view)
-			}
-			return showTable(e.Stdout, view)
 		},
 	}
 	addOutput(cmd, &output)
 	return cmd
 }
 
-// withLedger opens the configured state file for one command.
-func (e *env) withLedger(mode state.Mode, use func(*state.Ledger) error) error {
-	cfg, err := e.load()
-	if err != nil {
-		return err
+func recordPage(p *page, r control.Record) error {
+	p.table("", recordRows(r)...)
+	p.line()
+	p.line(heading.inked("journal"))
+	var lines [][]cell
+	for _, line := range r.Journal {
+		lines = append(lines, []cell{faint.inked("%s", moment(line.At)), inkOf(line).inked("%s", line.Event), say("%s", told(line))})
 	}
-	return useLedger(state.Options{Path: cfg.State.Path, Mode: mode, Binding: app.Binding(cfg)}, use)
+	p.table("  ", lines...)
+	if r.Parked == nil {
+		return p.err
+	}
+	p.line()
+	p.line(heading.inked("what can be done"))
+	if !r.Parked.Reason.WaitsForOperator() {
+		p.table("  ", []cell{say("mend the cause: the mark lifts by itself in the first cycle that does not find it any more")})
+	}
+	for _, answer := range r.Choices {
+		p.table("  ", []cell{say("preauth-sync parked %s", answer.Command)})
+		p.table("    ", []cell{faint.inked("%s", answer.Then)})
+	}
+	return p.err
 }
 
-// useLedger opens a state file that is there; it makes none.
-func useLedger(options state.Options, use func(*state.Ledger) error) (err error) {
-	if _, err := os.Stat(options.Path); err != nil {
-		return fmt.Errorf("there is no state file to use: %w", err)
+func recordRows(r control.Record) [][]cell {
+	rows := [][]cell{
+		{say("preauthorization"), heading.inked("%s", r.ID)},
+		{say("property"), say("%s", cmp.Or(r.Property, "of enterprise "+r.Enterprise))},
+		{say("customer"), say("%s", cmp.Or(r.CustomerID, "not known"))},
+		{say("card"), say("%s", cmp.Or(r.CardID, "not known"))},
+		{say("the PMS says"), say("%s", seen(r.Seen))},
+		{say("phase"), say("%s", r.Phase)},
+		{say("last change"), say("%s", moment(r.Updated))},
 	}
-	ledger, err := state.Open(options)
-	if err != nil {
-		return err
+	if r.Identity != 0 {
+		rows = append(rows, []cell{say("on v4"), say("identity %d, %s, %s", r.Identity, money(r.Amount, r.Currency), method(r.PaymentMethodID))})
 	}
-	defer func() { err = errors.Join(err, ledger.Close()) }()
-	return use(ledger)
+	if r.Unsure {
+		rows = append(rows, []cell{say("capture"), warning.inked("not known: look in v4 for its payment")})
+	}
+	if r.Missing > 0 {
+		rows = append(rows, []cell{say("missing"), warning.inked("from %s of the PMS in a row", plural(r.Missing, "reply", "replies"))})
+	}
+	if in := r.Intent; in != nil {
+		rows = append(rows, []cell{say("in doubt"), warning.inked("%s of %s, attempt %d, given up at %s: its outcome is not known",
+			in.Action, money(in.Amount, in.Currency), in.Attempt, moment(in.Deadline))})
+	}
+	if k := r.Parked; k != nil {
+		rows = append(rows, []cell{say("parked"), warning.inked("%s, since %s", k.Reason, moment(k.Since))}, []cell{say(""), say("%s", k.Detail)})
+	}
+	return rows
 }
 
-func readRecord(ctx context.Context, ledger *state.Ledger, id preauth.ID) (recordView, error) {
-	rec, known, err := ledger.Record(ctx, id)
-	if err != nil {
-		return recordView{}, err
-	}
-	if !known {
-		return recordView{}, fmt.Errorf("the state file has no preauthorization %s: "+
-			"its customer has not been read yet, or it is another property's", id)
-	}
-	journal, err := ledger.Journal(ctx, id)
-	if err != nil {
-		return recordView{}, err
-	}
-	names, err := propertyNames(ctx, ledger)
-	if err != nil {
-		return recordView{}, err
-	}
-	return viewRecord(rec, names[rec.Enterprise], journal), nil
-}
-
-func propertyNames(ctx context.Context, ledger *state.Ledger) (map[preauth.ID]string, error) {
-	known, err := ledger.Properties(ctx)
-	if err != nil {
-		return nil, err
-	}
-	names := make(map[preauth.ID]string, len(known))
-	for _, doc := range known {
-		names[doc.Enterprise] = doc.Name
-	}
-	return names, nil
-}
-
-func showTable(w io.Writer, v recordView) error {
-	out := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	fmt.Fprintf(out, "preauthorization\t%s\n", v.ID)
-	fmt.Fprintf(out, "property\t%s\n", v.Property)
-	fmt.Fprintf(out, "customer\t%s\n", v.CustomerID)
-	fmt.Fprintf(out, "the PMS says\t%s\n", v.Seen.describe())
-	fmt.Fprintf(out, "phase\t%s\n", v.Phase)
-	if v.Identity != 0 {
-		fmt.Fprintf(out, "v4 holds\tidentity %d, %s %s, method %d\n", v.Identity, v.Amount, v.Currency, v.PaymentMethodID)
-	}
-	if v.Unsure {
-		fmt.Fprintf(out, "capture\tnot known: look in v4 for its payment\n")
-	}
-	if in := v.Intent; in != nil {
-		fmt.Fprintf(out, "in flight\t%s, attempt %d, %s %s, until %s\n",
-			in.Action, in.Attempt, in.Amount, in.Currency, in.Deadline.UTC().Format(time.RFC3339))
-	}
-	if p := v.Parked; p != nil {
-		fmt.Fprintf(out, "parked\t%s since %s: %s\n", p.Reason, p.Since.UTC().Format(time.RFC3339), p.Detail)
-	}
-	if err := out.Flush(); err != nil {
-		return err
-	}
-	fmt.Fprintln(w, "\njournal")
-	for _, line := range v.Journal {
-		fmt.Fprintf(out, "  %s\t%s\t%s\n", line.At.UTC().Format(time.RFC3339), line.Event, line.describe())
-	}
-	return out.Flush()
-}
-
-func (s seenView) describe() string {
+func seen(s control.Seen) string {
 	text := s.State
 	if !s.Active {
 		text += ", not active"
@@ -141,32 +104,13 @@ func (s seenView) describe() string {
 	if s.Fault != "" {
 		return text + ", " + s.Fault
 	}
-	return text + ", " + s.Amount + " " + s.Currency
+	return text + ", " + money(s.Amount, s.Currency)
 }
 
-func (l entryView) describe() string {
-	var parts []string
-	add := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
-	if l.Attempt > 0 {
-		add("attempt %d", l.Attempt)
+// method names a payment method of v4's; a hold without one is the AutoPay method's.
+func method(id int64) string {
+	if id == 0 {
+		return "the AutoPay method"
 	}
-	if l.Amount != "" {
-		add("%s %s", l.Amount, l.Currency)
-	}
-	if l.Identity != 0 {
-		add("identity %d", l.Identity)
-	}
-	if l.Status != 0 {
-		add("HTTP %d", l.Status)
-	}
-	if l.TrackingID != "" {
-		add("trackingId %s", l.TrackingID)
-	}
-	if l.Reason != "" {
-		add("%s", string(l.Reason))
-	}
-	if l.Note != "" {
-		add("%s", l.Note)
-	}
-	return strings.Join(parts, ", ")
+	return fmt.Sprintf("method %d", id)
 }

@@ -1,14 +1,19 @@
 package cli
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/preauth-sync/preauth-sync/internal/app"
+	"github.com/preauth-sync/preauth-sync/internal/control"
 	"github.com/preauth-sync/preauth-sync/state"
 	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
@@ -24,17 +29,41 @@ func newState(e *env) *cobra.Command {
 	return cmd
 }
 
+// withLedger opens the configured state file for a command that must have it for
+// itself. It makes none.
+func (e *env) withLedger(mode state.Mode, use func(*state.Ledger) error) error {
+	cfg, err := e.load()
+	if err != nil {
+		return err
+	}
+	return useLedger(state.Options{Path: cfg.State.Path, Mode: mode, Binding: app.Binding(cfg)}, use)
+}
+
+func useLedger(options state.Options, use func(*state.Ledger) error) (err error) {
+	if _, err := os.Stat(options.Path); err != nil {
+		return fmt.Errorf("there is no state file to use: %w", err)
+	}
+	ledger, err := state.Open(options)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, ledger.Close()) }()
+	return use(ledger)
+}
+
 func newStateBackup(e *env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "backup FILE",
 		Short: "Copy the state file, consistently and checked; the copy knows that it is one",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return e.withLedger(state.ReadOnly, func(ledger *state.Ledger) error {
-				if err := ledger.Backup(cmd.Context(), args[0]); err != nil {
+			ctx := cmd.Context()
+			return e.operate(ctx, state.ReadOnly, func(operator control.Operator) error {
+				err := state.Receive(ctx, args[0], time.Now(), func(to io.Writer) error { return operator.Backup(ctx, to) })
+				if err != nil {
 					return err
 				}
-				_, err := fmt.Fprintf(e.Stdout, "backup written to %s; a run on it adopts what it holds and captures nothing of it by itself\n", args[0])
+				_, err = fmt.Fprintf(e.Stdout, "backup written to %s; a run on it adopts what it holds and captures nothing of it by itself\n", args[0])
 				return err
 			})
 		},
@@ -45,9 +74,11 @@ func newStateVerify(e *env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "verify",
 		Short: "Check every page, checksum and index of the state file",
-		Args:  cobra.NoArgs,
+		Long: "Check every page, checksum and index of the state file. It needs the file alone: while the daemon has it, make a\n" +
+			"copy with state backup, which is checked the same way before it gets its name.",
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return e.withLedger(state.ReadOnly, func(ledger *state.Ledger) error {
+			err := e.withLedger(state.ReadOnly, func(ledger *state.Ledger) error {
 				report, err := ledger.Verify(cmd.Context())
 				for _, problem := range report.Problems {
 					fmt.Fprintf(e.Stdout, "FAIL  %s\n", problem)
@@ -59,24 +90,10 @@ func newStateVerify(e *env) *cobra.Command {
 					report.Records, report.Unfinished, report.Parked, report.Journal, report.Customers, report.Pages, report.Generation)
 				return err
 			})
-		},
-	}
-}
-
-func newStateCompact(e *env) *cobra.Command {
-	return &cobra.Command{
-		Use:   "compact",
-		Short: "Rewrite the state file without its free pages",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return e.withLedger(state.ReadWrite, func(ledger *state.Ledger) error {
-				before, after, err := ledger.Compact(cmd.Context())
-				if err != nil {
-					return err
-				}
-				_, err = fmt.Fprintf(e.Stdout, "%d bytes before, %d after\n", before, after)
-				return err
-			})
+			if held(err) {
+				err = fmt.Errorf("%w; state backup makes a copy beside it, and checks that", err)
+			}
+			return err
 		},
 	}
 }
@@ -87,21 +104,12 @@ func newStateExport(e *env) *cobra.Command {
 		Short: "Print every record with its journal, one JSON object a line",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return e.withLedger(state.ReadOnly, func(ledger *state.Ledger) error {
-				ctx := cmd.Context()
-				names, err := propertyNames(ctx, ledger)
-				if err != nil {
-					return err
-				}
-				encoder := json.NewEncoder(e.Stdout)
+			return e.operate(cmd.Context(), state.ReadOnly, func(operator control.Operator) error {
+				out := bufio.NewWriter(e.Stdout)
+				encoder := json.NewEncoder(out)
 				encoder.SetEscapeHTML(false)
-				return ledger.Each(ctx, func(rec plan.Record) error {
-					journal, err := ledger.Journal(ctx, rec.ID)
-					if err != nil {
-						return err
-					}
-					return encoder.Encode(viewRecord(rec, names[rec.Enterprise], journal))
-				})
+				err := operator.Export(cmd.Context(), func(rec control.Record) error { return encoder.Encode(rec) })
+				return errors.Join(err, out.Flush())
 			})
 		},
 	}

@@ -1,21 +1,14 @@
 package cli
 
 import (
-	"context"
-	"errors"
-	"fmt"
-	"io"
-	"io/fs"
 	"maps"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/preauth-sync/preauth-sync/internal/app"
-	"github.com/preauth-sync/preauth-sync/internal/config"
+	"github.com/preauth-sync/preauth-sync/internal/control"
 	"github.com/preauth-sync/preauth-sync/state"
 	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
@@ -25,124 +18,134 @@ func newStatus(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Say how each property stands",
-		Args:  cobra.NoArgs,
+		Long: "Say how each property stands: its preauthorizations by phase, what is parked and for how much money, whose outcome\n" +
+			"is not known yet, and its last and next cycle. A running daemon is asked; without one the state file is read.",
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkOutput(output); err != nil {
 				return err
 			}
-			cfg, err := e.load()
-			if err != nil {
-				return err
-			}
-			status, err := readStatus(cmd.Context(), cfg, time.Now())
-			if err != nil {
-				return err
-			}
-			if output == outputJSON {
-				return writeJSON(e.Stdout, status)
-			}
-			return statusTable(e.Stdout, status)
+			return e.operate(cmd.Context(), state.ReadOnly, func(operator control.Operator) error {
+				status, err := operator.Status(cmd.Context())
+				if err != nil {
+					return err
+				}
+				if output == outputJSON {
+					return writeJSON(e.Stdout, status)
+				}
+				return statusPage(e.page(), status)
+			})
 		},
 	}
 	addOutput(cmd, &output)
 	return cmd
 }
 
-type statusOutput struct {
-	Properties []statusProperty `json:"properties"`
-	// TokenProof says whether the sink has shown that it keeps tokens.
-	TokenProof string `json:"token_proof"`
-	Outage     bool   `json:"outage"`
+func statusPage(p *page, status control.Status) error {
+	p.table("", head(status)...)
+	for _, property := range status.Properties {
+		p.line()
+		p.line(heading.inked("%s", property.Name))
+		p.table("  ", propertyRows(property, status.Daemon != nil)...)
+	}
+	p.line()
+	p.table("", sinkRows(status.Sinks)...)
+	return p.err
 }
 
-type statusProperty struct {
-	Name      string              `json:"name"`
-	Phases    map[string]int      `json:"phases"`
-	Parked    map[plan.Reason]int `json:"parked"`
-	LastCycle *plan.CycleReport   `json:"last_cycle"`
-	NextCycle time.Time           `json:"next_cycle"`
+// head says who answers, and what holds for all properties.
+func head(status control.Status) [][]cell {
+	var rows [][]cell
+	if d := status.Daemon; d == nil {
+		rows = append(rows, []cell{say("daemon"), faint.inked("none runs on this state file")})
+	} else {
+		rows = append(rows, []cell{say("daemon"), fine.inked("runs since %s, pid %d, version %s", moment(d.Started), d.PID, d.Version)})
+		for _, problem := range d.Problems {
+			rows = append(rows, []cell{say("problem"), failure.inked("%s", problem)})
+		}
+	}
+	if since := status.PausedSince; since != nil {
+		rows = append(rows, []cell{say("paused"), warning.inked("all writes, since %s: `preauth-sync resume` ends it", moment(*since))})
+	}
+	return rows
 }
 
-func readStatus(ctx context.Context, cfg *config.Config, now time.Time) (out statusOutput, err error) {
-	next := cfg.Schedule.Next(now)
-	for _, p := range cfg.Properties {
-		out.Properties = append(out.Properties, statusProperty{
-			Name: p.Name, Phases: map[string]int{}, Parked: map[plan.Reason]int{}, NextCycle: next,
+func propertyRows(p control.PropertyStatus, daemon bool) [][]cell {
+	rows := [][]cell{{say("phases"), say("%s", counts(p.Phases))}, {say("parked"), parkedCell(p)}}
+	if p.InDoubt > 0 {
+		rows = append(rows, []cell{say("in doubt"), warning.inked("%s without a known outcome", plural(p.InDoubt, "request", "requests"))})
+	}
+	if since := p.PausedSince; since != nil {
+		rows = append(rows, []cell{
+			say("paused"), warning.inked("writes, since %s: `preauth-sync resume --property %s` ends it", moment(*since), p.Name),
 		})
 	}
-	out.TokenProof = plan.ProofOpen.String()
-	ledger, err := app.OpenLedger(cfg, state.ReadOnly, app.Outside{})
-	if errors.Is(err, fs.ErrNotExist) {
-		return out, nil
+	if p.FirstRunOpen && p.LastCycle != nil {
+		rows = append(rows, []cell{say("first run"), warning.inked("open: not every listed customer has been read yet")})
 	}
-	if err != nil {
-		return out, err
-	}
-	defer func() { err = errors.Join(err, ledger.Close()) }()
-	sink, _, err := ledger.Sink(ctx, app.SinkName)
-	if err != nil {
-		return out, err
-	}
-	out.TokenProof, out.Outage = sink.Proof.String(), sink.Outage
-	return out, out.fill(ctx, ledger)
+	rows = append(rows, []cell{say("last cycle"), cycleCell(p.LastCycle)})
+	return append(rows, []cell{say("next cycle"), nextCell(p.NextCycle, daemon)})
 }
 
-// fill adds what the ledger knows of each configured property.
-func (out *statusOutput) fill(ctx context.Context, ledger *state.Ledger) error {
-	known, err := ledger.Properties(ctx)
-	if err != nil {
-		return err
+func nextCell(next time.Time, daemon bool) cell {
+	switch {
+	case next.IsZero():
+		return warning.inked("never: schedule names no time that is to come")
+	case daemon:
+		return say("%s", moment(next))
+	default:
+		return faint.inked("%s, if a daemon runs by then", moment(next))
 	}
-	tallies, err := ledger.Tallies(ctx)
-	if err != nil {
-		return err
-	}
-	for _, doc := range known {
-		i := slices.IndexFunc(out.Properties, func(p statusProperty) bool { return p.Name == doc.Name })
-		if i < 0 {
-			continue // no longer configured
-		}
-		p, tally := &out.Properties[i], tallies[doc.Enterprise]
-		p.LastCycle = doc.LastCycle
-		for phase, n := range tally.Phases {
-			p.Phases[phase.String()] = n
-		}
-		maps.Copy(p.Parked, tally.Parked)
-	}
-	return nil
 }
 
-func statusTable(w io.Writer, status statusOutput) error {
-	out := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	for i, p := range status.Properties {
-		if i > 0 {
-			fmt.Fprintln(out)
-		}
-		fmt.Fprintln(out, p.Name)
-		fmt.Fprintf(out, "  phases\t%s\n", counts(p.Phases))
-		fmt.Fprintf(out, "  parked\t%s\n", counts(p.Parked))
-		last := "never"
-		if c := p.LastCycle; c != nil {
-			last = fmt.Sprintf("%s, %d polled, %d created, %d captured, %d failed", c.Finished.UTC().Format(time.RFC3339),
-				c.Counts.Polled, c.Counts.Created, c.Counts.Captured, c.Counts.Failed)
-			if c.Error != "" {
-				last += ": " + c.Error
-			}
-		}
-		fmt.Fprintf(out, "  last cycle\t%s\n", last)
-		fmt.Fprintf(out, "  next cycle\t%s\n", p.NextCycle.UTC().Format(time.RFC3339))
+// parkedCell says why, how much money it is about, and since when.
+func parkedCell(p control.PropertyStatus) cell {
+	if len(p.Parked) == 0 {
+		return say("none")
 	}
-	fmt.Fprintf(out, "\nsink: token proof %s, outage %t\n", status.TokenProof, status.Outage)
-	return out.Flush()
+	parts := []string{counts(p.Parked)}
+	var sums []string
+	for _, currency := range slices.Sorted(maps.Keys(p.ParkedAmounts)) {
+		sums = append(sums, money(p.ParkedAmounts[currency], currency))
+	}
+	if len(sums) > 0 {
+		parts = append(parts, strings.Join(sums, " and "))
+	}
+	if p.OldestParked != nil {
+		parts = append(parts, "the oldest since "+moment(*p.OldestParked))
+	}
+	return warning.inked("%s", strings.Join(parts, "; "))
 }
 
-func counts[K ~string](m map[K]int) string {
-	if len(m) == 0 {
-		return "none"
+func cycleCell(c *plan.CycleReport) cell {
+	if c == nil {
+		return say("never")
 	}
-	var parts []string
-	for _, key := range slices.Sorted(maps.Keys(m)) {
-		parts = append(parts, fmt.Sprintf("%s %d", key, m[key]))
+	n := c.Counts
+	text := say("%s, %d polled, %d created, %d captured, %d failed", moment(c.Finished), n.Polled, n.Created, n.Captured, n.Failed)
+	switch {
+	case c.Error != "":
+		return failure.inked("%s: %s", text.text, c.Error)
+	case c.Fuse:
+		return failure.inked("%s: the fuse has blown and nothing was sent, see `preauth-sync plan`", text.text)
+	case !c.OK:
+		return failure.inked("%s", text.text)
+	default:
+		return text
 	}
-	return strings.Join(parts, ", ")
+}
+
+func sinkRows(sinks []control.SinkStatus) [][]cell {
+	var rows [][]cell
+	for _, sink := range sinks {
+		name := say("sink %s", sink.Name)
+		rows = append(rows, []cell{name, say("token proof %s", sink.TokenProof)})
+		if sink.Outage {
+			rows = append(rows, []cell{name, warning.inked("outage: five outcomes in a row were unknown; one write at a time until one is definite")})
+		}
+		if sink.Error != "" {
+			rows = append(rows, []cell{name, failure.inked("could not be used in the last cycle: %s", sink.Error)})
+		}
+	}
+	return rows
 }

@@ -12,32 +12,44 @@ func newVersion(e *env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Say which version this is",
-		Args:  cobra.NoArgs,
+		Long: "version prints the version, the commit that it was built from and when that was made, the platform, and the\n" +
+			"version of Go. The same commit gives the same binary; \"+dirty\" marks one built from changed files.",
+		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			version, commit := built()
-			_, err := fmt.Fprintf(e.Stdout, "preauth-sync %s %s %s/%s %s\n",
-				version, commit, runtime.GOOS, runtime.GOARCH, runtime.Version())
+			b := built()
+			_, err := fmt.Fprintf(e.Stdout, "preauth-sync %s, commit %s of %s, %s/%s, %s\n",
+				b.version, b.commit, b.date, runtime.GOOS, runtime.GOARCH, runtime.Version())
 			return err
 		},
 	}
 }
 
-// built gives the version and commit that the go command stamped into the binary.
-func built() (version, commit string) {
-	version, commit = "devel", "unknown"
+// build is what the go command stamped into the binary.
+type build struct {
+	version, commit string
+	// date is when the commit was made, RFC 3339.
+	date string
+}
+
+// built reads the stamps. A build outside a checkout has none.
+func built() build {
+	b := build{version: "devel", commit: "unknown", date: "unknown"}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		return version, commit
+		return b
 	}
 	if v := info.Main.Version; v != "" && v != "(devel)" {
-		version = v
+		b.version = v
 	}
 	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			commit = s.Value[:min(12, len(s.Value))]
+		switch s.Key {
+		case "vcs.revision":
+			b.commit = s.Value[:min(12, len(s.Value))]
+		case "vcs.time":
+			b.date = s.Value
 		}
 	}
-	return version, commit
+	return b
 }
 
 func newCompletion() *cobra.Command {

@@ -1,0 +1,158 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/preauth-sync/preauth-sync/internal/config"
+	"github.com/preauth-sync/preauth-sync/internal/control"
+	"github.com/preauth-sync/preauth-sync/internal/httpx"
+	"github.com/preauth-sync/preauth-sync/preauth"
+	"github.com/preauth-sync/preauth-sync/sources/connector"
+	"github.com/preauth-sync/preauth-sync/state"
+	"github.com/preauth-sync/preauth-sync/sync/audit"
+	"github.com/preauth-sync/preauth-sync/sync/engine"
+	"github.com/preauth-sync/preauth-sync/sync/plan"
+)
+
+// errSuperseded ends an audit whose limits on requests are no longer those in force.
+var errSuperseded = errors.New("the daemon has read its configuration again: begin the audit anew")
+
+// Audit compares the PMS, the ledger and v4. A daemon's cycles go on meanwhile.
+func (o *Operator) Audit(ctx context.Context, order control.Audit, finding func(control.Finding) error) (out control.Audited, err error) {
+	ledger, err := o.ledger()
+	if err != nil {
+		return out, err
+	}
+	if all := names(o.Config); order.Property != "" && !slices.Contains(all, order.Property) {
+		return out, fmt.Errorf("no property is called %.64q; the configuration has %q", order.Property, all)
+	}
+	clients, err := o.clients()
+	if err != nil {
+		return out, err
+	}
+	defer func() { err = errors.Join(err, clients.Close()) }()
+	options, err := o.auditOptions(ctx, ledger, clients, order)
+	if err != nil {
+		return out, err
+	}
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	go func() {
+		select {
+		case <-o.superseded:
+			end(errSuperseded)
+		case <-ctx.Done():
+		}
+	}()
+	clean := o.redactor()
+	summary, err := audit.Run(ctx, options, func(f audit.Finding) error {
+		f.Detail = clean.Replace(f.Detail)
+		return finding(findingOf(f))
+	})
+	if cause := context.Cause(ctx); err != nil && errors.Is(cause, errSuperseded) {
+		err = cause
+	}
+	return auditedOf(summary, clean), err
+}
+
+func (o *Operator) auditOptions(ctx context.Context, ledger *state.Ledger, clients *App, order control.Audit) (audit.Options, error) {
+	out := audit.Options{
+		Ledger: ledger, Sink: clients.Sink, SinkName: SinkName, OwnTokens: o.Config.V4.TransactionToken == config.TokenID,
+		Settle: o.Config.V4.Settle, Clock: o.Outside.Clock, Partial: order.Property != "",
+	}
+	known, err := ledger.Properties(ctx)
+	if err != nil {
+		return out, err
+	}
+	met := map[preauth.ID]string{}
+	for i, p := range o.Config.Properties {
+		if order.Property != "" && order.Property != p.Name {
+			continue
+		}
+		source := auditSource{Client: clients.Sources[i], check: func(enterprise preauth.ID) error {
+			if other, twice := met[enterprise]; twice {
+				return fmt.Errorf("its access token belongs to enterprise %s, as that of property %s does", enterprise, other)
+			}
+			met[enterprise] = p.Name
+			return engine.CheckBinding(known, p.Name, enterprise)
+		}}
+		out.Properties = append(out.Properties, o.audited(p, source))
+	}
+	return out, nil
+}
+
+// audited is a property as a cycle would mirror it.
+func (o *Operator) audited(p config.Property, source audit.Source) audit.Property {
+	out := audit.Property{
+		Name: p.Name, Source: source, Discovers: p.Customers.Discover.UpdatedWithin > 0,
+		Customers: func(_ context.Context, visit func(preauth.ID) error) (left []string, err error) {
+			invalid, err := eachCustomer(p.Customers, visit)
+			for _, each := range invalid {
+				left = append(left, fmt.Sprintf("%s: %q is not a UUID, and was not asked for", each.Where, each.Spelled))
+			}
+			return left, err
+		},
+		Policy: plan.Policy{
+			Currency: p.Currency, MirrorFirstRun: o.Config.Mirror.FirstRun == config.FirstRunMirror,
+			NewCustomers: plan.ChargedHistory(o.Config.Mirror.NewCustomers),
+		},
+	}
+	found, err := Methods(p.PaymentMethods)
+	if out.Methods = found; err != nil {
+		out.Methods, out.Policy.StopCreates = methods{}, true // as in a cycle: what the file says is not known
+	}
+	return out
+}
+
+// auditSource is a property that is not asked when a cycle would refuse it.
+type auditSource struct {
+	*connector.Client
+
+	check func(enterprise preauth.ID) error
+}
+
+// Enterprise names the enterprise that the token belongs to.
+func (s auditSource) Enterprise(ctx context.Context) (preauth.ID, error) {
+	enterprise, err := s.Client.Enterprise(ctx)
+	if err != nil {
+		return "", err
+	}
+	return enterprise, s.check(enterprise)
+}
+
+// redactor takes every secret out of what others have written.
+func (o *Operator) redactor() *strings.Replacer {
+	var pairs []string
+	for _, secret := range o.secrets() {
+		for _, spelling := range secret.Spellings() {
+			pairs = append(pairs, spelling, httpx.Redacted)
+		}
+	}
+	return strings.NewReplacer(pairs...)
+}
+
+func findingOf(f audit.Finding) control.Finding {
+	out := control.Finding{Kind: string(f.Kind), ID: string(f.ID), Property: f.Property, Detail: f.Detail}
+	if f.Identity != 0 {
+		out.Identity = &f.Identity
+	}
+	return out
+}
+
+func auditedOf(s audit.Summary, clean *strings.Replacer) control.Audited {
+	out := control.Audited{
+		Checked: s.Checked, Holds: s.Holds, Foreign: s.Foreign, InMotion: s.InMotion, Answered: s.Answered,
+		CapturedUnlisted: s.Unlisted, Found: map[string]int{}, Unread: []string{},
+	}
+	for kind, n := range s.Findings {
+		out.Found[string(kind)] = n
+	}
+	for _, line := range s.Unread {
+		out.Unread = append(out.Unread, clean.Replace(line))
+	}
+	return out
+}

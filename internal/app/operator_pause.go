@@ -1,0 +1,81 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/preauth-sync/preauth-sync/internal/control"
+	"github.com/preauth-sync/preauth-sync/preauth"
+	"github.com/preauth-sync/preauth-sync/sync/plan"
+)
+
+// Pause stops all writes, or one property's, until Resume. It returns once none of
+// them is under way, and says what is paused now. What is paused already stays so.
+func (o *Operator) Pause(ctx context.Context, property string) ([]control.Paused, error) {
+	return o.pause(ctx, property, func(known map[preauth.ID]plan.Pause, order plan.Pause) (plan.Pause, bool) {
+		if stands, is := known[order.Enterprise]; is {
+			return stands, true
+		}
+		order.Since = o.Outside.Clock()
+		return order, true
+	})
+}
+
+// Resume lifts a pause of all writes, or one property's own. The two are lifted by
+// themselves: what is still paused is among what it gives.
+func (o *Operator) Resume(ctx context.Context, property string) ([]control.Paused, error) {
+	return o.pause(ctx, property, func(known map[preauth.ID]plan.Pause, order plan.Pause) (plan.Pause, bool) {
+		_, is := known[order.Enterprise]
+		return order, is
+	})
+}
+
+// pause carries out what order makes of what is paused already.
+func (o *Operator) pause(
+	ctx context.Context, property string, order func(map[preauth.ID]plan.Pause, plan.Pause) (plan.Pause, bool),
+) ([]control.Paused, error) {
+	if _, err := o.ledger(); err != nil {
+		return nil, err
+	}
+	enterprise, err := o.enterprise(ctx, property)
+	if err != nil {
+		return nil, err
+	}
+	known, err := o.pauses(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if next, changes := order(known, plan.Pause{Enterprise: enterprise}); changes {
+		if err := o.put(ctx, next); err != nil {
+			return nil, err
+		}
+	}
+	return o.paused(ctx)
+}
+
+// put stores a pause, and has a daemon obey it at once.
+func (o *Operator) put(ctx context.Context, pause plan.Pause) error {
+	if o.daemon != nil {
+		return o.daemon.app.Engine.Pause(ctx, pause)
+	}
+	return o.Ledger.Commit(ctx, plan.Batch{Pauses: []plan.Pause{pause}})
+}
+
+// paused gives what is paused: everything first, then properties by name.
+func (o *Operator) paused(ctx context.Context) ([]control.Paused, error) {
+	known, err := o.pauses(ctx)
+	if err != nil {
+		return nil, err
+	}
+	names, err := propertyNames(ctx, o.Ledger)
+	if err != nil {
+		return nil, err
+	}
+	out := []control.Paused{}
+	for enterprise, pause := range known {
+		out = append(out, control.Paused{Property: names[enterprise], Since: pause.Since})
+	}
+	slices.SortFunc(out, func(a, b control.Paused) int { return cmp.Compare(a.Property, b.Property) })
+	return out, nil
+}
