@@ -38,11 +38,13 @@ func operations() map[string]operation {
 			return nothing{}, of.Export(ctx, func(rec Record) error { return x.item(rec) })
 		}),
 		opBackup: streaming(func(ctx context.Context, of Operator, _ nothing, x *exchange) (nothing, error) {
-			x.bulk = true
+			x.bulk, x.slow = true, backupPatience
 			return nothing{}, of.Backup(ctx, x)
 		}),
 		opBackfill: streaming(func(ctx context.Context, of Operator, order Backfill, x *exchange) (Account, error) {
-			return of.Backfill(ctx, order, func(p Progress) { _ = x.item(p) }) // a reader that is gone has cancelled ctx
+			hand, end := x.newest() // who is mirroring must not wait for a terminal that stands still
+			defer end()
+			return of.Backfill(ctx, order, func(p Progress) { hand(p) })
 		}),
 		opAudit: streaming(func(ctx context.Context, of Operator, order Audit, x *exchange) (Audited, error) {
 			return of.Audit(ctx, order, func(found Finding) error { return x.item(found) })

@@ -58,7 +58,7 @@ func everyOperation() []operationCase {
 		{"Backfill", func(ctx context.Context, o Operator) (any, error) {
 			var all []Progress
 			order := Backfill{Property: "p", Customers: []preauth.ID{"c"}, Charged: true, Limit: 7, DryRun: true}
-			account, err := o.Backfill(ctx, order, func(p Progress) { all = append(all, p) })
+			account, err := o.Backfill(ctx, order, func(p Progress) { all = []Progress{p} }) // only the newest is sure to come
 			return gathered[Progress, Account]{all, account}, err
 		}},
 		{"Audit", func(ctx context.Context, o Operator) (any, error) {

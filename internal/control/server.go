@@ -19,9 +19,11 @@ import (
 
 const (
 	headerTimeout = 10 * time.Second
-	// readerPatience is how long a command may take nothing of a reply. A backup keeps
-	// the pages of the moment it began at, and so the file growing, until it is read.
+	// readerPatience is how long a command may take nothing of a reply.
 	readerPatience = 5 * time.Minute
+	// backupPatience is the same for a backup: it keeps the pages of the moment it
+	// began at, and a commit for which the file has to grow may wait for it.
+	backupPatience = 20 * time.Second
 	// lastWords is how long it may take nothing once its request is cancelled.
 	lastWords = 2 * time.Second
 )
@@ -140,7 +142,7 @@ func (s *Server) answer(name string, do operation, w http.ResponseWriter, r *htt
 	w.Header().Set("Content-Type", contentType)
 	ctx := r.Context()
 	x := &exchange{
-		body: http.MaxBytesReader(w, r.Body, longestRequest), reply: w, control: http.NewResponseController(w),
+		body: http.MaxBytesReader(w, r.Body, longestRequest), reply: w, control: http.NewResponseController(w), slow: readerPatience,
 		over: func() bool { return ctx.Err() != nil },
 	}
 	defer context.AfterFunc(ctx, func() { _ = x.patience(lastWords) })()
@@ -181,6 +183,8 @@ type exchange struct {
 	over func() bool
 	// bulk is set for replies of many items, which leave when a buffer is full.
 	bulk bool
+	// slow is how long the reader may take nothing.
+	slow time.Duration
 }
 
 // patience is how long the reader may take nothing from now on.
@@ -205,6 +209,32 @@ func (x *exchange) read(argument any) error {
 
 func (x *exchange) item(value any) error { return x.send(frame[any]{Item: value}) }
 
+// newest gives a function that hands an item over without ever waiting for the
+// reader, who is sent the newest whenever there is time; end waits for the last.
+func (x *exchange) newest() (hand func(item any), end func()) {
+	box, done := make(chan any, 1), make(chan struct{})
+	go func() {
+		defer close(done)
+		for item := range box {
+			_ = x.item(item) // a reader that is gone has cancelled the request
+		}
+	}()
+	hand = func(item any) {
+		for {
+			select {
+			case box <- item:
+				return
+			default:
+			}
+			select {
+			case <-box:
+			default:
+			}
+		}
+	}
+	return hand, func() { close(box); <-done }
+}
+
 // Write sends bytes as an item.
 func (x *exchange) Write(p []byte) (int, error) {
 	if err := x.item(p); err != nil {
@@ -218,7 +248,7 @@ func (x *exchange) send(line frame[any]) error {
 	if err != nil {
 		return err
 	}
-	err = x.patience(readerPatience)
+	err = x.patience(x.slow)
 	if x.over() {
 		err = x.patience(lastWords)
 	}

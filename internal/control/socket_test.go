@@ -263,3 +263,23 @@ func TestAReaderThatHasStoppedReadingKeepsNoServerFromClosing(t *testing.T) {
 	defer cancel()
 	must(t, d.Close(ctx))
 }
+
+func TestABackfillNeverWaitsForATerminalThatStandsStill(t *testing.T) {
+	d := serve(t)
+	d.operator.items = 100_000 // more than any buffer takes
+	told := make(chan struct{})
+	d.operator.before = func(context.Context) error {
+		close(told)
+		return nil
+	}
+	conn, err := net.Dial("unix", d.path)
+	must(t, err)
+	_, err = io.WriteString(conn, "POST /v1/backfill HTTP/1.1\r\nHost: daemon\r\nContent-Length: 2\r\n\r\n{}")
+	must(t, err)
+	select {
+	case <-told:
+	case <-time.After(readerPatience / 5):
+		t.Error("it waits for a reader who does not read")
+	}
+	must(t, conn.Close())
+}
