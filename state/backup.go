@@ -77,7 +77,7 @@ func finishCopy(ctx context.Context, path string, now time.Time) error {
 func writeNew(path string, from func(io.Writer) error) error {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
 	if err != nil {
-		return err
+		return fmt.Errorf("its folder takes no file: %w", errors.Unwrap(err))
 	}
 	err = from(file)
 	if err == nil {

@@ -20,7 +20,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-var update = flag.Bool("update", false, "write the decision table and the outputs into the README")
+var update = flag.Bool("update", false, "write tables, drawings and outputs into the documents")
 
 const (
 	root   = "../.."
@@ -53,40 +53,41 @@ func read(t *testing.T, path string) string {
 	return string(content)
 }
 
-// section is what follows the comment <!-- name --> in the README, up to the next
+// section is what follows the comment <!-- name --> in a document, up to the next
 // line that is empty.
-func section(t *testing.T, name string) string {
+func section(t *testing.T, path, name string) string {
 	t.Helper()
-	_, after, found := strings.Cut(read(t, readme), "<!-- "+name+" -->\n")
+	_, after, found := strings.Cut(read(t, path), "<!-- "+name+" -->\n")
 	if !found {
-		t.Fatalf("the README has no comment <!-- %s -->", name)
+		t.Fatalf("%s has no comment <!-- %s -->", path, name)
 	}
 	text, _, _ := strings.Cut(after, "\n\n")
 	return text
 }
 
-// block is the fenced block behind the comment <!-- name --> in the README.
-func block(t *testing.T, name string) string {
+var opening = regexp.MustCompile("^```\\w+\n")
+
+// block is the fenced block behind the comment <!-- name --> in a document.
+func block(t *testing.T, path, name string) string {
 	t.Helper()
-	_, after, found := strings.Cut(read(t, readme), "<!-- "+name+" -->\n```text\n")
-	if !found {
-		t.Fatalf("the README has no block behind <!-- %s -->", name)
+	_, after, found := strings.Cut(read(t, path), "<!-- "+name+" -->\n")
+	if !found || !opening.MatchString(after) {
+		t.Fatalf("%s has no block behind <!-- %s -->", path, name)
 	}
-	text, _, closed := strings.Cut(after, "```\n")
+	text, _, closed := strings.Cut(opening.ReplaceAllString(after, ""), "```\n")
 	if !closed {
-		t.Fatalf("the block behind <!-- %s --> has no end", name)
+		t.Fatalf("the block behind <!-- %s --> in %s has no end", name, path)
 	}
 	return text
 }
 
-// replace puts a new text into a block, when -update asks for it.
-func replace(t *testing.T, name, text string) {
+// replace puts a new text in the place of a section or block, when -update asks for it.
+func replace(t *testing.T, path, name, was, text string) {
 	t.Helper()
-	open := "<!-- " + name + " -->\n```text\n"
-	text = trailing.ReplaceAllString(text, "\n")
-	before := read(t, readme)
-	changed := strings.Replace(before, open+block(t, name), open+text, 1)
-	if err := os.WriteFile(filepath.Join(root, readme), []byte(changed), 0o600); err != nil {
+	before, after, _ := strings.Cut(read(t, path), "<!-- "+name+" -->\n")
+	after = strings.Replace(after, was, trailing.ReplaceAllString(text, "\n"), 1)
+	changed := before + "<!-- " + name + " -->\n" + after
+	if err := os.WriteFile(filepath.Join(root, path), []byte(changed), 0o600); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -148,9 +149,17 @@ func TestEveryLinkInTheDocumentsLeadsSomewhere(t *testing.T) {
 	}
 }
 
+func TestTheReadmeLeadsToEveryDocument(t *testing.T) {
+	for _, path := range documents(t) {
+		if path != readme && !strings.Contains(read(t, readme), "]("+path) {
+			t.Errorf("the README has no link to %s", path)
+		}
+	}
+}
+
 var (
 	heading  = regexp.MustCompile(`(?m)^#+ (.+)$`)
-	unlinked = regexp.MustCompile(`[^a-z0-9 -]`)
+	unlinked = regexp.MustCompile(`[^a-z0-9_ -]`)
 )
 
 // anchors are the headings as links spell them.

@@ -7,8 +7,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
 
 const metrics = "docs/metrics.md"
@@ -72,7 +70,7 @@ func labelled(names []string) []string {
 
 var mentioned = regexp.MustCompile(`preauth_sync_\w+`)
 
-func TestTheAlertsAskForMetricsThatThereAre(t *testing.T) {
+func TestTheDocumentAsksForMetricsThatThereAre(t *testing.T) {
 	text := read(t, metrics)
 	known := map[string]bool{}
 	for _, row := range metricRow.FindAllStringSubmatch(text, -1) {
@@ -85,23 +83,5 @@ func TestTheAlertsAskForMetricsThatThereAre(t *testing.T) {
 		if !known[name] {
 			t.Errorf("%s asks for %s, which its table does not have", metrics, name)
 		}
-	}
-}
-
-var waitingReasons = regexp.MustCompile(`(?s)<!-- reasons that wait -->.*?reason=~"([a-z_|]+)"`)
-
-func TestTheAlertOnWhatWaitsNamesEveryReasonThatDoes(t *testing.T) {
-	found := waitingReasons.FindStringSubmatch(read(t, metrics))
-	if found == nil {
-		t.Fatalf("%s has no alert on what waits for an operator", metrics)
-	}
-	var want []string
-	for _, reason := range plan.Reasons() {
-		if reason.WaitsForOperator() {
-			want = append(want, string(reason))
-		}
-	}
-	if diff := cmp.Diff(want, strings.Split(found[1], "|")); diff != "" {
-		t.Errorf("the alert differs (-code +document):\n%s", diff)
 	}
 }
