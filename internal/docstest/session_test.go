@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -129,12 +130,12 @@ func (s session) daemon(t *testing.T) {
 	}
 }
 
-// replay types the commands of the README's block again, and gives the block as
-// it would be now.
-func (s session) replay(t *testing.T, name string) string {
+// replay types the commands of a document's block again, and gives the block as it
+// would be now.
+func (s session) replay(t *testing.T, path, name string) string {
 	t.Helper()
 	var now strings.Builder
-	for line := range strings.Lines(block(t, name)) {
+	for line := range strings.Lines(block(t, path, name)) {
 		command, is := strings.CutPrefix(line, "$ ")
 		if !is {
 			continue
@@ -158,14 +159,28 @@ func (s session) enter(t *testing.T, line string) string {
 	}
 	command, is := strings.CutPrefix(line, "preauth-sync ")
 	if !is {
-		t.Fatalf("nothing here can run %q", line)
+		s.file(t, line)
+		return ""
 	}
 	command, _, _ = strings.Cut(command, " 2>")
-	_, out, stderr := program(t.Context(), map[string]string{"PREAUTH_SYNC_CONFIG": s.config}, words(command)...)
+	args := words(strings.ReplaceAll(command, "/tmp/sim", filepath.Dir(s.config)))
+	_, out, stderr := program(t.Context(), map[string]string{"PREAUTH_SYNC_CONFIG": s.config}, args...)
 	if strings.HasPrefix(stderr, "preauth-sync: ") {
 		t.Errorf("%s says %s", line, stderr)
 	}
 	return out
+}
+
+// file copies or removes files of the simulated installation.
+func (s session) file(t *testing.T, line string) {
+	t.Helper()
+	args := words(strings.ReplaceAll(line, "/tmp/sim", filepath.Dir(s.config)))
+	if args[0] != "cp" && args[0] != "rm" {
+		t.Fatalf("nothing here can run %q", line)
+	}
+	if said, err := exec.CommandContext(t.Context(), args[0], args[1:]...).CombinedOutput(); err != nil {
+		t.Errorf("%s: %v: %s", line, err, said)
+	}
 }
 
 var word = regexp.MustCompile(`'([^']*)'|\S+`)

@@ -30,9 +30,9 @@ func TestTheDecisionTableIsTheOneInTheCode(t *testing.T) {
 		t.Fatal("the comment of Decide has no table any more")
 	}
 	if *update {
-		replace(t, "decision table", want)
+		replace(t, readme, "decision table", block(t, readme, "decision table"), want)
 	}
-	if diff := cmp.Diff(want, block(t, "decision table")); diff != "" {
+	if diff := cmp.Diff(want, block(t, readme, "decision table")); diff != "" {
 		t.Errorf("the README's table is not that of Decide; -update writes it (-code +README):\n%s", diff)
 	}
 }
@@ -48,7 +48,7 @@ var exitRow = regexp.MustCompile(`(?m)^\| (\d+) \| (.+) \|$`)
 func TestTheExitCodesAreThoseOfTheCode(t *testing.T) {
 	codes := exitCodes(t)
 	said := map[string]string{}
-	for _, row := range exitRow.FindAllStringSubmatch(section(t, "exit codes"), -1) {
+	for _, row := range exitRow.FindAllStringSubmatch(section(t, readme, "exit codes"), -1) {
 		said[row[1]] = row[2]
 	}
 	for name, code := range codes {
@@ -144,7 +144,7 @@ func TestTheKeysThatAreNotBuiltAreThoseOfTheCode(t *testing.T) {
 	if len(want) == 0 {
 		t.Fatal("internal/config/notbuilt.go has no table any more")
 	}
-	said := spans(section(t, "keys not built"))
+	said := spans(section(t, readme, "keys not built"))
 	slices.Sort(want)
 	slices.Sort(said)
 	if diff := cmp.Diff(want, said); diff != "" {
