@@ -89,6 +89,7 @@ func (w *rewriter) put(name, key, value []byte) error {
 			return err
 		}
 		w.tx, w.stored = tx, 0
+		unmap(w.from.DB().Info().Data, w.from.Size())
 	}
 	bucket := w.tx.Bucket(name)
 	bucket.FillPercent = 1 // nothing comes in between

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -82,9 +83,7 @@ func (v *verifier) snapshot(ctx context.Context) error {
 	// bbolt's own check shares its list of free pages with writers, so it runs
 	// where there are none. It comes after inspect, since it trusts what it reads.
 	if v.l.options.Mode == ReadOnly {
-		for err := range tx.Check() {
-			v.problem("%v", err)
-		}
+		v.structure(tx)
 	}
 	checks := []func(context.Context, *bolt.Tx) error{
 		v.records, v.unfinished, v.identities, v.journal, v.customers, v.properties, v.sinks, v.tokens, v.unmatched,
@@ -101,6 +100,26 @@ func (v *verifier) snapshot(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// letGoEvery is how often the pages that bbolt's check has read are let go.
+const letGoEvery = 50 * time.Millisecond
+
+// structure is bbolt's own check, which reads every page.
+func (v *verifier) structure(tx *bolt.Tx) {
+	tick := time.NewTicker(letGoEvery)
+	defer tick.Stop()
+	for problems := tx.Check(); ; {
+		select {
+		case err, more := <-problems:
+			if !more {
+				return
+			}
+			v.problem("%v", err)
+		case <-tick.C:
+			unmap(tx.DB().Info().Data, tx.Size())
+		}
+	}
 }
 
 // begin starts a read transaction and gives the head that it sees: with no
@@ -141,6 +160,7 @@ func (v *verifier) each(ctx context.Context, tx *bolt.Tx, bucket string, visit f
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+		v.l.touched(tx, 1)
 		err := visit(key, value)
 		var refusal *Error
 		if errors.As(err, &refusal) && refusal.Kind == Corrupt {
