@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/preauth-sync/preauth-sync/internal/docstest/logdoc"
 	"github.com/preauth-sync/preauth-sync/internal/simulator"
 )
 
@@ -37,7 +38,19 @@ func (s *served) daemon(t *testing.T, env ...string) *daemon {
 	s.edit(t, `listen: ""`, `listen: "`+address+`"`)
 	d := &daemon{process: s.beginIn(t, env, "run"), world: s, url: "http://" + address}
 	d.says(t, "daemon.started", 1)
+	t.Cleanup(func() { d.asDocumented(t) })
 	return d
+}
+
+var logged = regexp.MustCompile(`(?m)^\{.+\}\n`)
+
+// asDocumented holds what it has logged against docs/logs.md. Of one that was killed
+// the last line may be a part, and one that hung has printed where.
+func (p *process) asDocumented(t *testing.T) {
+	t.Helper()
+	for _, fault := range logdoc.Faults("../../docs/logs.md", strings.Join(logged.FindAllString(p.stderr.String(), -1), "")) {
+		t.Errorf("the log is not as docs/logs.md says: %v", fault)
+	}
 }
 
 // freeAddress is one on loopback where nobody listens.

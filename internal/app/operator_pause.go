@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/preauth-sync/preauth-sync/internal/control"
+	"github.com/preauth-sync/preauth-sync/internal/telemetry"
 	"github.com/preauth-sync/preauth-sync/preauth"
 	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
@@ -47,7 +48,7 @@ func (o *Operator) pause(
 		return nil, err
 	}
 	if next, changes := order(known, plan.Pause{Enterprise: enterprise}); changes {
-		if err := o.put(ctx, next); err != nil {
+		if err := o.put(ctx, property, next); err != nil {
 			return nil, err
 		}
 	}
@@ -55,11 +56,20 @@ func (o *Operator) pause(
 }
 
 // put stores a pause, and has a daemon obey it at once.
-func (o *Operator) put(ctx context.Context, pause plan.Pause) error {
-	if o.daemon != nil {
-		return o.daemon.app.Engine.Pause(ctx, pause)
+func (o *Operator) put(ctx context.Context, property string, pause plan.Pause) error {
+	if o.daemon == nil {
+		return o.Ledger.Commit(ctx, plan.Batch{Pauses: []plan.Pause{pause}})
 	}
-	return o.Ledger.Commit(ctx, plan.Batch{Pauses: []plan.Pause{pause}})
+	said, event := "an operator lets writes be sent again", telemetry.WritesResumed
+	if !pause.Since.IsZero() {
+		said, event = "an operator pauses writes: nothing more is sent", telemetry.WritesPaused
+	}
+	log := o.daemon.logger()
+	if property != "" {
+		log = log.With(telemetry.Property(property))
+	}
+	log.Warn(said, telemetry.Event(event))
+	return o.daemon.app.Engine.Pause(ctx, pause)
 }
 
 // paused gives what is paused: everything first, then properties by name.

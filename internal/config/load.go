@@ -87,7 +87,6 @@ func decode(content []byte, refs references) (*Config, []Problem) {
 	c.Schedule.location = c.Timezone
 	c.State.Path = absolute(refs.folder, c.State.Path)
 	c.Control.Socket = absolute(refs.folder, c.Control.Socket)
-	c.Control.Socket = absolute(refs.folder, c.Control.Socket)
 	for i := range c.Properties {
 		p := &c.Properties[i]
 		p.Customers.File = absolute(refs.folder, p.Customers.File)

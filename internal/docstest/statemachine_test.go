@@ -1,6 +1,7 @@
 package docstest
 
 import (
+	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -16,32 +17,40 @@ import (
 
 const stateMachine = "docs/state-machine.md"
 
-var arrow = regexp.MustCompile(`(?m)^    (\S+) --> (\S+?)(?:: (.+))?$`)
-
-func TestTheDrawnPhasesAreThoseOfTheLedger(t *testing.T) {
-	drawn := map[string]bool{}
-	for _, a := range arrow.FindAllStringSubmatch(read(t, stateMachine), -1) {
-		drawn[a[1]], drawn[a[2]] = true, true
+func TestTheDrawingIsTheTableOfMoves(t *testing.T) {
+	want := drawing()
+	if *update {
+		replace(t, stateMachine, "drawing", block(t, stateMachine, "drawing"), want)
 	}
-	delete(drawn, "[*]")
-	want := map[string]bool{}
-	for _, phase := range plan.Phases() {
-		want[phase.String()] = true
-	}
-	if diff := cmp.Diff(want, drawn); diff != "" {
-		t.Errorf("the drawing differs (-code +drawing):\n%s", diff)
+	if diff := cmp.Diff(want, block(t, stateMachine, "drawing")); diff != "" {
+		t.Errorf("the drawing differs; -update writes it (-code +drawing):\n%s", diff)
 	}
 }
 
-func TestTheArrowsOfDecisionsAreWhatDecideDoes(t *testing.T) {
-	drawn := map[string]bool{}
-	for _, a := range arrow.FindAllStringSubmatch(read(t, stateMachine), -1) {
-		if a[3] == "decision" {
-			drawn[a[1]+" to "+a[2]] = true
+// drawing is the state machine in Mermaid. Where no move leads on, it ends.
+func drawing() string {
+	var lines strings.Builder
+	lines.WriteString("stateDiagram-v2\n    [*] --> none\n")
+	ends := plan.Phases()
+	for _, m := range plan.Moves() {
+		fmt.Fprintf(&lines, "    %s --> %s: %s\n", m.From, m.To, m.By)
+		ends = slices.DeleteFunc(ends, func(p plan.Phase) bool { return p == m.From })
+	}
+	for _, phase := range ends {
+		fmt.Fprintf(&lines, "    %s --> [*]\n", phase)
+	}
+	return lines.String()
+}
+
+func TestTheMovesOfDecisionsAreWhatDecideDoes(t *testing.T) {
+	listed := map[string]bool{}
+	for _, m := range plan.Moves() {
+		if m.Decided() {
+			listed[m.From.String()+" to "+m.To.String()] = true
 		}
 	}
-	if diff := cmp.Diff(decisions(), drawn); diff != "" {
-		t.Errorf("the drawing differs (-code +drawing):\n%s", diff)
+	if diff := cmp.Diff(decisions(), listed); diff != "" {
+		t.Errorf("the table differs (-Decide +table):\n%s", diff)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -147,28 +148,27 @@ func TestABackfillStepsAsideForACycle(t *testing.T) {
 		b.configure()
 		b.crowd(6000)
 		b.start()
-		polls, cycled := 0, make(chan int, 1)
+		var polls atomic.Int64
+		cycled := make(chan int64, 1)
 		b.spy = func(r simulator.Request) {
 			if r.Operation != simulator.OpPoll {
 				return
 			}
-			if polls++; polls == 1 {
+			if polls.Add(1) == 1 {
 				go func() {
 					_, err := b.app.Engine.Cycle(b.t.Context(), false)
 					if err != nil {
 						t.Error(err)
 					}
-					b.mu.Lock()
-					defer b.mu.Unlock()
-					cycled <- polls
+					cycled <- polls.Load()
 				}()
 				synctest.Wait()
 			}
 		}
 		var far []engine.BackfillProgress
 		got := only(b.backfill(engine.Backfill{Wait: true, Progress: func(p engine.BackfillProgress) { far = append(far, p) }}))
-		if at := <-cycled; at >= polls {
-			t.Errorf("the cycle had to wait until all %d polls were over", polls)
+		if at, all := <-cycled, polls.Load(); at >= all {
+			t.Errorf("the cycle had to wait until all %d polls were over", all)
 		}
 		if got.Report.Counts.Created+len(b.events("create.applied")) < len(ids) || got.Err != nil {
 			t.Errorf("%+v", got)
@@ -192,10 +192,10 @@ func TestABackfillThatIsInterruptedGoesOnWhereTheLedgerIs(t *testing.T) {
 		b.start()
 		ctx, stop := context.WithCancel(b.t.Context())
 		defer stop()
-		creates := 0
+		var creates atomic.Int64
 		b.spy = func(r simulator.Request) {
 			if r.Operation == simulator.OpCreate {
-				if creates++; creates == 7 {
+				if creates.Add(1) == 7 {
 					stop()
 				}
 			}
@@ -211,5 +211,23 @@ func TestABackfillThatIsInterruptedGoesOnWhereTheLedgerIs(t *testing.T) {
 		b.pass(time.Minute)
 		b.backfill(engine.Backfill{Wait: true})
 		b.effects(20, 0)
+	})
+}
+
+func TestABackfillOfNamedCustomersMatchesNoTokens(t *testing.T) {
+	inBench(t, func(b *bench) {
+		inherited := b.held()
+		customer := preauth.ID(b.customerOf(inherited))
+		b.stop()
+		b.foreign()
+		b.start()
+		// That token may be anybody's whom this backfill does not ask for.
+		got := only(b.backfill(engine.Backfill{Customers: []preauth.ID{customer}, Wait: true}))
+		if got.Err == nil {
+			t.Error("a capture that has to wait is no failure")
+		}
+		b.expect(inherited, plan.Created, "")
+		b.backfill(engine.Backfill{Wait: true})
+		b.expect(inherited, plan.Captured, "")
 	})
 }

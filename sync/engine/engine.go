@@ -136,6 +136,8 @@ type Engine struct {
 	// barrier is held for reading around every write, and for writing while an
 	// older file's records are adopted.
 	barrier *semaphore.Weighted
+	// ordering lets one order about pauses, or one reading of them, be carried out.
+	ordering *semaphore.Weighted
 
 	mu sync.Mutex
 	// older says why the file is older than the world while what that calls for is
@@ -169,7 +171,7 @@ func New(opts Options) (*Engine, error) {
 	now := time.Now()
 	e := &Engine{
 		ledger: opts.Ledger, started: now, doubtsFrom: now, inherited: file.Generation, older: file.Older,
-		aging: make(chan struct{}, 1), barrier: semaphore.NewWeighted(everybody), turn: semaphore.NewWeighted(1),
+		aging: make(chan struct{}, 1), barrier: semaphore.NewWeighted(everybody), turn: semaphore.NewWeighted(1), ordering: semaphore.NewWeighted(1),
 	}
 	if err := e.reconfigure(opts); err != nil {
 		return nil, err

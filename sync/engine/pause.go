@@ -21,24 +21,9 @@ var errPaused = errors.New("writes are paused")
 // nil error none of those writes is under way; with another the order holds
 // nevertheless, unless it is ErrLedger. Plans and look-ups go on.
 func (e *Engine) Pause(ctx context.Context, pause plan.Pause) error {
-	if err := e.commit(ctx, plan.Batch{Pauses: []plan.Pause{pause}}); err != nil {
+	if err := e.storePause(ctx, pause); err != nil {
 		return err
 	}
-	e.mu.Lock()
-	if e.pauses == nil {
-		e.pauses = map[preauth.ID]time.Time{}
-	}
-	if pause.Since.IsZero() {
-		delete(e.pauses, pause.Enterprise)
-	} else {
-		e.pauses[pause.Enterprise] = pause.Since
-	}
-	e.mu.Unlock()
-	said, event := "an operator lets writes be sent again", telemetry.WritesResumed
-	if !pause.Since.IsZero() {
-		said, event = "an operator has paused writes: nothing more is sent", telemetry.WritesPaused
-	}
-	e.log.Warn(said, telemetry.Event(event), zap.String("enterprise_id", string(pause.Enterprise)))
 	if pause.Since.IsZero() {
 		return nil
 	}
@@ -50,8 +35,38 @@ func (e *Engine) Pause(ctx context.Context, pause plan.Pause) error {
 	return nil
 }
 
-// loadPauses reads what is paused: another process may have changed it since.
+// storePause makes an order durable, and obeys it. Orders are taken one after the
+// other, so that the last one stored is the one that holds.
+func (e *Engine) storePause(ctx context.Context, pause plan.Pause) error {
+	if err := e.ordering.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	defer e.ordering.Release(1)
+	if err := e.Failed(); err != nil {
+		return err
+	}
+	if err := e.ledger.Commit(context.WithoutCancel(ctx), plan.Batch{Pauses: []plan.Pause{pause}}); err != nil {
+		return e.fail(err)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if pause.Since.IsZero() {
+		delete(e.pauses, pause.Enterprise)
+		return nil
+	}
+	if e.pauses == nil {
+		e.pauses = map[preauth.ID]time.Time{}
+	}
+	e.pauses[pause.Enterprise] = pause.Since
+	return nil
+}
+
+// loadPauses reads what is paused.
 func (e *Engine) loadPauses(ctx context.Context) error {
+	if err := e.ordering.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	defer e.ordering.Release(1)
 	stored, err := e.ledger.Pauses(ctx)
 	if err != nil {
 		return e.fail(err)

@@ -49,7 +49,7 @@ func TestNothingIsSentWhileWritesArePaused(t *testing.T) {
 			if b.writes() != before || !got.Report.OK || got.Skipped[plan.IsPaused] != 2 {
 				t.Errorf("%d writes, %+v", b.writes()-before, got)
 			}
-			b.told("writes.paused", 2) // the order, and the cycle
+			b.told("writes.paused", 1)
 			b.restart()
 			b.cycle()
 			b.expect(id, plan.Created, "")
@@ -138,5 +138,24 @@ func TestACaptureInDoubtIsNotSentAgainWhileWritesArePaused(t *testing.T) {
 		b.pass(timeout + settle)
 		b.cycle()
 		b.expect(id, plan.Captured, "")
+	})
+}
+
+func TestAPauseHoldsAWriteThatWaitsForItsTurn(t *testing.T) {
+	inBench(t, func(b *bench) {
+		b.proven()
+		id := b.hold("10")
+		b.once(simulator.OpCreate, simulator.Fault{Kind: simulator.KindThrottle, RetryAfter: "30"})
+		done := make(chan struct{})
+		go func() { defer close(done); b.cycle() }()
+		b.pass(time.Second)
+		synctest.Wait()
+		b.pause("")
+		<-done
+		b.sent(simulator.OpCreate, id, 1)
+		b.expect(id, plan.None, "")
+		b.resume("")
+		b.cycle()
+		b.expect(id, plan.Created, "")
 	})
 }
