@@ -275,3 +275,16 @@ func (d *daemon) answers(t *testing.T, address string) {
 		d.after(10 * time.Millisecond)
 	}
 }
+
+func TestAScrapeThatHangsIsNoFailureOfAStop(t *testing.T) {
+	t.Parallel()
+	w := six(t, simulator.ConfigOptions{Schedule: seldom})
+	d := w.daemon(t)
+	d.ready(t)
+	silent, err := net.Dial("tcp", strings.TrimPrefix(d.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = silent.Close() }()
+	d.stop(t)
+}

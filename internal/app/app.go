@@ -300,7 +300,8 @@ func (a *App) Reload(ctx context.Context, cfg *config.Config) error {
 	if err := next.vouch(ctx, a.ledger); err != nil {
 		return errors.Join(err, next.Close())
 	}
-	if err := a.Engine.Reconfigure(ctx, next.options(a.ledger, next.Log)); err != nil {
+	// A reload that has come this far is finished, also when the program stops meanwhile.
+	if err := a.Engine.Reconfigure(context.WithoutCancel(ctx), next.options(a.ledger, next.Log)); err != nil {
 		return errors.Join(err, next.Close())
 	}
 	a.release()

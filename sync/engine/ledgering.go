@@ -168,7 +168,7 @@ func (run *propertyRun) tellOutcome(rec plan.Record, event string, line plan.Ent
 		fields = append(fields, telemetry.Status(out.Status))
 	}
 	level := zapcore.InfoLevel
-	if out.Kind != preauth.OutcomeApplied {
+	if out.Kind != preauth.OutcomeApplied || event == telemetry.CreateAdopted {
 		level = zapcore.WarnLevel
 		if out.Err != nil {
 			fields = append(fields, telemetry.Err(out.Err))
@@ -188,6 +188,8 @@ func sentence(event string) string {
 	switch event {
 	case telemetry.CreateApplied:
 		return "hold created"
+	case telemetry.CreateAdopted:
+		return "hold found by its token; whether it has been captured is not known: adopted, not captured automatically"
 	case telemetry.CreateUnknown:
 		return "no answer that settles the create: it will be looked up, not sent again"
 	case telemetry.CreateAbsent:
