@@ -29,6 +29,10 @@ func (d *dice) throw(what, about string) throw {
 	n := d.thrown[key]
 	d.thrown[key]++
 	d.mu.Unlock()
+	return d.numbers(key, n)
+}
+
+func (d *dice) numbers(key string, n uint64) throw {
 	sum := fnv.New64a()
 	_, _ = sum.Write([]byte(key))                                                 // never fails
 	return throw{rand.New(rand.NewPCG(d.seed*0x9e3779b97f4a7c15+n, sum.Sum64()))} //nolint:gosec // chance, not secrecy
@@ -51,6 +55,13 @@ func (t throw) between(low, high time.Duration) time.Duration {
 
 // pick gives one of several.
 func pick[T any](t throw, of ...T) T { return of[t.IntN(len(of))] }
+
+// besideID makes one that sorts between another and the next of its kind.
+func besideID(id preauth.ID, n int) preauth.ID {
+	return id[:19] + preauth.ID(fmt.Sprintf("9000-%012x", n))
+}
+
+func isBeside(id preauth.ID) bool { return id[19] == '9' }
 
 // idOf makes an Id that is the same in every run.
 func idOf(kind, n int) preauth.ID {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/preauth-sync/preauth-sync/state/memory"
 	"github.com/preauth-sync/preauth-sync/sync/plan"
@@ -123,13 +124,15 @@ func (l *ledger) Commit(ctx context.Context, batch plan.Batch) error {
 func (l *ledger) write(what, about string, do func() error) error {
 	w, err := l.k.w, error(nil)
 	w.locked(func() {
+		if l.k.dead {
+			err = errDead
+			return
+		}
 		t := w.throw(what, about)
 		switch {
-		case l.k.dead:
-			err = errDead
 		case l.k.broken:
 			err = errDisk
-		case l.k.mortal && t.chance(w.kills/2):
+		case l.k.mortal() && t.chance(w.kills/2):
 			l.k.die("before a " + what + " of " + about)
 			err = errDead
 		case w.fault(t, 0.01):
@@ -139,7 +142,7 @@ func (l *ledger) write(what, about string, do func() error) error {
 			err = do()
 			switch {
 			case err != nil:
-			case l.k.mortal && t.chance(w.kills/2):
+			case l.k.mortal() && t.chance(w.kills/2):
 				l.k.die("after a " + what + " of " + about)
 				err = errDead
 			case w.fault(t, 0.01):
@@ -159,7 +162,7 @@ func (l *ledger) commit(ctx context.Context, batch plan.Batch) error {
 	if err := l.Ledger.Commit(ctx, batch); err != nil {
 		return err
 	}
-	l.k.w.oracle.stored(l, batch, before) //nolint:contextcheck // the ledger in memory never waits
+	l.k.w.oracle.stored(l, orderOf(ctx), batch, before) //nolint:contextcheck // the ledger in memory never waits
 	return nil
 }
 
@@ -194,6 +197,14 @@ func (l *ledger) Advance(_ context.Context, adopted bool) (uint64, error) {
 	return l.file.generation, err
 }
 
+// Pauses implements engine.Ledger. It takes its time: orders come at any moment.
+func (l *ledger) Pauses(ctx context.Context) ([]plan.Pause, error) {
+	w := l.k.w
+	var all []plan.Pause
+	w.locked(func() { all = w.oracle.paused() }) //nolint:contextcheck // the ledger in memory never waits
+	return all, l.k.step(ctx, "pauses", "", l.k.throw(ctx, "pauses", "").between(0, 100*time.Millisecond))
+}
+
 // MarkOlder implements engine.Ledger.
 func (l *ledger) MarkOlder(_ context.Context, why string) error {
 	return l.write("mark", "", func() error {
@@ -216,6 +227,8 @@ func aboutOf(batch plan.Batch) string {
 		return "sink " + batch.Sink.Name
 	case len(batch.Read) > 0:
 		return "read " + string(batch.Read[0].CustomerID)
+	case len(batch.Pauses) > 0:
+		return "pause " + string(batch.Pauses[0].Enterprise)
 	case len(batch.Tokens) > 0:
 		return "token " + batch.Tokens[0].Token
 	default:

@@ -14,14 +14,15 @@ import (
 func (w *world) live() {
 	w.start()
 	for n := range w.steps {
-		w.day(w.throw("day", strconv.Itoa(n)))
+		w.day(strconv.Itoa(n))
 	}
 	w.calm()
 	w.locked(w.oracle.judge)
 }
 
-// day is a while, and a cycle at its end.
-func (w *world) day(t throw) {
+// day is a while, and an order at its end.
+func (w *world) day(name string) {
+	t := w.throw("day", name)
 	pause := pick(t, 0, t.between(0, 10*time.Second), t.between(0, w.settle), t.between(0, 3*time.Hour))
 	w.locked(func() {
 		for _, p := range w.properties {
@@ -34,7 +35,14 @@ func (w *world) day(t throw) {
 		w.reconfigure(t)
 	}
 	w.mishap(t)
-	w.run(t, t.chance(0.25))
+	if t.chance(0.15) {
+		_ = w.operate(w.worker, t) // what follows meets the same error
+	}
+	o := cycleOrder(name, t.chance(0.25))
+	if t.chance(0.2) {
+		o = w.backfillOrder(name, t)
+	}
+	w.run(t, o, w.company(name, t))
 }
 
 // sleep lets time pass while no cycle runs.
@@ -62,14 +70,16 @@ func (w *world) reconfigure(t throw) {
 		w.settings.methods = 100 * t.Int64N(3)
 		w.say("operator", "reconfigures: %+v", w.settings)
 	})
-	if err := w.worker.engine.Reconfigure(w.worker.options()); err != nil {
+	if err := w.worker.engine.Reconfigure(context.Background(), w.worker.options()); err != nil {
 		panic(err) // the options are the world's own
 	}
 }
 
-// run runs a cycle and deals with how it ended, as whatever starts the worker does.
-func (w *world) run(t throw, wait bool) {
-	err := w.worker.cycle(t, wait)
+// run has an order carried out, in company, and deals with how that ended, as
+// whatever starts the worker does.
+func (w *world) run(t throw, o *order, company func() error) {
+	err := w.worker.carryOut(t, o)
+	err = errors.Join(err, company())
 	var refused *engine.BindingError
 	switch {
 	case w.worker.dead:
@@ -102,12 +112,18 @@ func (w *world) calm() {
 	})
 	if t.chance(0.5) {
 		w.start()
-	} else if err := w.worker.engine.Reconfigure(w.worker.options()); err != nil {
+	} else if err := w.worker.engine.Reconfigure(context.Background(), w.worker.options()); err != nil {
 		panic(err) // the options are the world's own
 	}
-	for range calmCycles {
+	alone := func() error { return nil }
+	for n := range calmCycles {
+		w.resumeAll()
 		w.sleep(w.timeout + 2*w.settle)
-		w.run(t, false)
+		w.run(t, cycleOrder("calm "+strconv.Itoa(n), false), alone)
+	}
+	if t.chance(0.3) {
+		w.oracle.mirrored = true
+		w.run(t, &order{name: "backfill calm", backfill: &engine.Backfill{Charged: true, Wait: true}}, alone)
 	}
 }
 

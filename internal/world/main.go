@@ -4,6 +4,9 @@
 // seed decides all of it. Whether the promise was kept is judged by an oracle that
 // shares no code with the engine.
 //
+// The worker is told to run cycles and backfills, sometimes two at once, and operators
+// pause and resume writes at any moment.
+//
 //	go run ./internal/world -seeds 100000     run many; prints seeds per second and those that fail
 //	go run ./internal/world -seed 17 -trace   replay one, with a line for everything that happens
 //

@@ -6,6 +6,8 @@ func (w *world) mishap(t throw) {
 	switch {
 	case t.chance(0.1):
 		w.start()
+	case t.chance(0.05):
+		w.edit(w.pause(t))
 	case w.loss == keptSafe || d.unseen || d.file.older != "" || d.file.backup:
 	case t.chance(0.25):
 		w.locked(func() { d.copy(w.loss == losable && t.chance(0.3)) })
@@ -75,6 +77,7 @@ func (w *world) rescue() {
 			return
 		}
 		w.say("disk", "the newest file is put back")
+		clear(w.oracle.held)
 		w.disk.file = w.disk.newest
 		w.disk.stands(w.disk.newest.day)
 	})

@@ -25,6 +25,8 @@ import (
 //	E  what is sent is what the PMS showed
 //	G  bounds on what is in flight hold
 //	H  in doubt nothing is sent, and it is told
+//	I  a backfill keeps to what was ordered
+//	P  while writes are paused nothing is sent
 type oracle struct {
 	w        *world
 	seed     uint64
@@ -33,6 +35,13 @@ type oracle struct {
 	amounts  map[string]*entry
 	captures int
 	tally    tally
+	// held are the enterprises whose writes are paused, by an order that has returned,
+	// and from when; zero stands for its return.
+	held map[preauth.ID]time.Time
+	// flying counts the writes under way, by enterprise.
+	flying map[preauth.ID]int
+	// mirrored is set once a backfill of charged history has been over in a calm world.
+	mirrored bool
 }
 
 // dossier is what the oracle knows of one preauthorization.
@@ -89,7 +98,10 @@ func (t tally) String() string {
 }
 
 func newOracle(w *world, seed uint64) *oracle {
-	return &oracle{w: w, seed: seed, cases: map[preauth.ID]*dossier{}, amounts: map[string]*entry{}, tally: tally{}}
+	return &oracle{
+		w: w, seed: seed, cases: map[preauth.ID]*dossier{}, amounts: map[string]*entry{}, tally: tally{},
+		held: map[preauth.ID]time.Time{}, flying: map[preauth.ID]int{},
+	}
 }
 
 // fail notes that an invariant does not hold.
@@ -204,12 +216,10 @@ func (o *oracle) lookedUp(_ *worker, _ *tenant, id preauth.ID, found bool) {
 	}
 }
 
-// starts notes that a worker has started.
-func (o *oracle) starts() { o.tally["starts"]++ }
-
 // loses notes that the ledger forgets: what was in doubt is judged by its effects alone.
 func (o *oracle) loses() {
 	o.tally["losses"]++
+	clear(o.held)
 	for _, c := range o.cases {
 		c.lost = c.lost || c.created > 0 || c.creating != nil
 		c.creating, c.capturing = nil, nil

@@ -60,7 +60,7 @@ func (o *oracle) inStep(e *entry, rec plan.Record) bool {
 	case plan.Captured:
 		return e.waits() || e.state == preauth.Unknown || e.state == preauth.Charged && same
 	case plan.Baseline:
-		return e.state != preauth.Chargeable || !e.active
+		return (e.state != preauth.Chargeable || !e.active) && (e.state != preauth.Charged || !o.mirrored)
 	case plan.Released:
 		return e.releases() || e.waits()
 	case plan.None, plan.Adopted:
@@ -91,13 +91,13 @@ func (o *oracle) mayPark(c *dossier, rec plan.Record) bool {
 	case plan.NoPaymentMethod:
 		return wanted && usable && e.cardless
 	case plan.FirstSeenCharged:
-		return rec.History == plan.HistoryOld
+		return rec.History == plan.HistoryOld && (e.state != preauth.Charged || !o.mirrored)
 	case plan.Rejected:
 		return c.refused
 	case plan.UnknownCreate:
 		return c.unknownCreate && (!o.w.proves() || o.w.faults > 0)
 	case plan.UnknownCapture:
-		return c.unknownCapture || c.lost || o.w.loss == silently && o.tally["losses"] > 0
+		return c.unknownCapture || c.lost || o.w.hostile || o.w.loss == silently && o.tally["losses"] > 0
 	case plan.DuplicateFound:
 		return o.w.hostile || c.lost // the lost file has sent it anew, with other values
 	default:

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/preauth-sync/preauth-sync/preauth"
-	"github.com/preauth-sync/preauth-sync/sync/engine"
 	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
 
@@ -15,6 +14,8 @@ type before struct {
 	records map[preauth.ID]plan.Record
 	read    map[preauth.ID]uint64
 	doc     plan.Property
+	// unmatched are the batch's tokens of which it is not known yet whose they are.
+	unmatched map[string]bool
 }
 
 // sink reads a sink's document in the durable ledger.
@@ -23,12 +24,20 @@ func (o *oracle) sink(t *tenant) (plan.Sink, bool, error) {
 }
 
 func (o *oracle) before(l *ledger, batch plan.Batch) before {
-	b := before{records: map[preauth.ID]plan.Record{}}
+	b := before{records: map[preauth.ID]plan.Record{}, unmatched: map[string]bool{}}
 	ctx := context.Background()
 	for _, rec := range batch.Records {
 		b.records[rec.ID], _, _ = l.Record(ctx, rec.ID) // memory does not fail
 		b.doc, _, _ = l.Property(ctx, rec.Enterprise)
 		b.read, _ = l.ReadCycles(ctx, rec.Enterprise, o.customers(rec.Enterprise))
+	}
+	if batch.Property != nil {
+		b.doc, _, _ = l.Property(ctx, batch.Property.Enterprise)
+	}
+	for _, token := range batch.Tokens {
+		known, _ := l.Tokens(ctx, token.Sink, []string{token.Token})
+		stored, is := known[token.Token]
+		b.unmatched[token.Token] = is && !stored.Foreign
 	}
 	return b
 }
@@ -45,7 +54,10 @@ func (o *oracle) customers(enterprise preauth.ID) (all []preauth.ID) {
 }
 
 // stored judges what has become durable.
-func (o *oracle) stored(l *ledger, batch plan.Batch, b before) {
+func (o *oracle) stored(l *ledger, by *order, batch plan.Batch, b before) {
+	if by != nil {
+		o.documents(l, by, batch, b)
+	}
 	for _, rec := range batch.Records {
 		old, c := b.records[rec.ID], o.cases[rec.ID]
 		if old.Phase != rec.Phase || (old.Park == nil) != (rec.Park == nil) {
@@ -59,7 +71,7 @@ func (o *oracle) stored(l *ledger, batch plan.Batch, b before) {
 		c.intends(l.k, old, rec)
 		o.history(c, old, rec, b)
 		if rec.Park != nil && forOutcome(rec.Park.Reason) && (old.Park == nil || old.Park.Reason != rec.Park.Reason) {
-			l.k.parked = append(l.k.parked, string(rec.ID)+" "+string(rec.Park.Reason))
+			by.parked = append(by.parked, string(rec.ID)+" "+string(rec.Park.Reason))
 		}
 	}
 }
@@ -67,7 +79,12 @@ func (o *oracle) stored(l *ledger, batch plan.Batch, b before) {
 // moves judges the step of one record.
 func (o *oracle) moves(c *dossier, old, rec plan.Record) {
 	h := c.entry.property.tenant.hold(rec.Identity)
+	if old.Phase != rec.Phase {
+		o.tally["from "+old.Phase.String()+" to "+rec.Phase.String()]++
+	}
 	switch {
+	case !plan.MayMove(old.Phase, rec.Phase):
+		o.fail("D", rec.ID, "it goes from %s to %s, and there is no such move", old.Phase, rec.Phase)
 	case old.Phase == plan.Captured && rec.Phase != plan.Captured:
 		o.fail("D", rec.ID, "it was captured and is now %s", rec.Phase)
 	case old.Identity != 0 && rec.Identity != old.Identity:
@@ -138,51 +155,6 @@ func (o *oracle) parksHistory(c *dossier, doc plan.Property) bool {
 // forOutcome tells whether a reason is the outcome of a write.
 func forOutcome(reason plan.Reason) bool {
 	return slices.Contains([]plan.Reason{plan.Rejected, plan.UnknownCreate, plan.UnknownCapture, plan.DuplicateFound}, reason)
-}
-
-// cycleBegins begins a cycle's account.
-func (o *oracle) cycleBegins(k *worker) {
-	o.tally["cycles"]++
-	k.parked = nil
-	k.events.begin()
-}
-
-// cycleOver judges how a cycle was told: what was parked for an outcome is an
-// event and fails the cycle, and so does what is in doubt.
-func (o *oracle) cycleOver(k *worker, result engine.Result, err error) {
-	if k.dead {
-		o.tally["kills"]++
-	}
-	inDoubt := 0
-	for _, rec := range o.records() {
-		if rec.Phase.InFlight() {
-			c := o.cases[rec.ID]
-			c.unknownCreate = c.unknownCreate || rec.Phase == plan.Creating
-			c.unknownCapture = c.unknownCapture || rec.Phase == plan.Capturing
-			if rec.Park == nil {
-				inDoubt++
-			}
-		}
-	}
-	if k.dead || err != nil {
-		return
-	}
-	told, blown := 0, map[string]bool{}
-	for _, p := range result.Properties {
-		told += p.NewOutcomeParks
-		blown[p.Name] = p.Report.Fuse
-	}
-	if told < len(k.parked) {
-		o.fail("H", "", "%d were parked for an outcome and the cycle tells of %d: %v", len(k.parked), told, k.parked)
-	}
-	for _, each := range k.parked {
-		if !k.events.tells(each) {
-			o.fail("H", preauth.ID(each), "it was parked without an event")
-		}
-	}
-	if inDoubt > 0 && result.InDoubt == 0 {
-		o.fail("H", "", "%d are in doubt and the cycle tells of %d", inDoubt, result.InDoubt)
-	}
 }
 
 // records are all of the durable ledger.

@@ -38,8 +38,13 @@ func (o *oracle) arrives(k *worker, t *tenant, r *request) {
 	if k.broken {
 		o.fail("H", r.entry.id, "a %s is sent after a commit failed", r.action)
 	}
+	if o.mustNotSend(r.entry.property.enterprise) {
+		o.fail("P", r.entry.id, "a %s is sent while writes are paused", r.action)
+	}
+	o.flying[r.entry.property.enterprise]++
 	o.intended(k, r)
 	o.bounded(t, r, con)
+	o.within(c, r)
 	if r.action == plan.Create {
 		o.mayCreate(k, c, r)
 	} else {
@@ -98,7 +103,7 @@ func (o *oracle) mayCreate(k *worker, c *dossier, r *request) {
 	w, now := o.w, time.Now()
 	rec, _ := o.record(r.entry.id)
 	if !c.seen(k, func(s sight) bool {
-		news := rec.History == plan.HistoryFresh || w.mirrorFirst || w.settings.newCustomers == plan.MirrorHistory
+		news := rec.History == plan.HistoryFresh || w.mirrorFirst || w.settings.newCustomers == plan.MirrorHistory || r.by.charged()
 		due := s.State == preauth.Chargeable && s.Active || s.State == preauth.Charged && news
 		return due && s.AmountFault == "" && s.Amount.Amount.Equal(r.create.Amount) && s.Amount.Currency == r.entry.property.currency
 	}) {
@@ -191,6 +196,7 @@ func (c *dossier) seen(k *worker, fits func(sight) bool) bool {
 func (o *oracle) returns(k *worker, t *tenant, r *request, out preauth.Outcome) {
 	c, con := o.cases[r.entry.id], o.conduct(k, t)
 	con.flying--
+	o.flying[r.entry.property.enterprise]--
 	if r.action == plan.Create {
 		con.creates--
 	}

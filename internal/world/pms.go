@@ -20,7 +20,9 @@ type property struct {
 	enterprise preauth.ID
 	tenant     *tenant
 	customers  []*customer
-	entries    []*entry
+	// crowd are listed, and have no preauthorizations.
+	crowd   []preauth.ID
+	entries []*entry
 	// changes are still to come, in the order of their times.
 	changes []change
 }
@@ -65,6 +67,9 @@ func newProperty(w *world, n int) *property {
 	t := w.throw("property", p.name)
 	for c := range w.customers {
 		p.customers = append(p.customers, &customer{id: idOf(0xc0+n, c+1), listed: c == 0 || t.chance(0.7)})
+		for n := range w.crowd {
+			p.crowd = append(p.crowd, besideID(p.customers[c].id, n))
+		}
 	}
 	for range w.entries {
 		p.book(t)

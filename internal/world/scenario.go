@@ -25,7 +25,10 @@ const (
 type scenario struct {
 	properties, sinks  int
 	customers, entries int
-	steps              int
+	// crowd is how many guests without preauthorizations come with each customer: more
+	// than one poll can ask for.
+	crowd int
+	steps int
 
 	timeout, settle      time.Duration
 	concurrency, pollers int
@@ -75,6 +78,9 @@ func (d *dice) scenario() scenario {
 	}
 	s.retry = s.refusesSecond && t.chance(0.7)
 	s.hostile = t.chance(0.02)
+	if t.chance(0.01) {
+		s.crowd = 700
+	}
 	switch n := t.IntN(10); {
 	case n < 3:
 		s.loss = losable

@@ -27,7 +27,7 @@ type sink struct {
 
 // Ready implements engine.Sink.
 func (s sink) Ready(ctx context.Context) error {
-	t := s.k.w.throw("ready", s.t.name)
+	t := s.k.throw(ctx, "ready", s.t.name)
 	if err := s.k.step(ctx, "ready", s.t.name, t.between(0, 20*time.Millisecond)); err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ func (s sink) Ready(ctx context.Context) error {
 
 // Admit implements engine.Sink.
 func (s sink) Admit(ctx context.Context) (func(), error) {
-	t := s.k.w.throw("admit", s.t.name)
+	t := s.k.throw(ctx, "admit", s.t.name)
 	return func() {}, s.k.step(ctx, "admit", s.t.name, t.between(0, 50*time.Millisecond))
 }
 
@@ -76,7 +76,7 @@ func (s sink) write(ctx context.Context, r *request) preauth.Outcome {
 	if err := s.k.step(ctx, key, string(r.entry.id), 0); err != nil {
 		return preauth.Outcome{Err: err}
 	}
-	r.sent = time.Now()
+	r.by, r.sent = orderOf(ctx), time.Now()
 	r.deadline = r.sent.Add(w.timeout)
 	var f fate
 	w.locked(func() { //nolint:contextcheck // the ledger in memory never waits
@@ -98,7 +98,7 @@ func (s sink) write(ctx context.Context, r *request) preauth.Outcome {
 // FindByToken implements engine.Sink.
 func (s sink) FindByToken(ctx context.Context, token string) ([]preauth.Hold, error) {
 	w := s.k.w
-	t := w.throw("find", token)
+	t := s.k.throw(ctx, "find", token)
 	if err := s.k.step(ctx, "find", token, t.between(0, 300*time.Millisecond)); err != nil {
 		return nil, err
 	}
@@ -130,7 +130,7 @@ func (s sink) List(ctx context.Context, page func([]preauth.Hold) error) error {
 // ListAbove implements engine.Sink: in any order, with repetitions.
 func (s sink) ListAbove(ctx context.Context, identity int64, page func([]preauth.Hold) error) error {
 	w := s.k.w
-	t := w.throw("list", s.t.name)
+	t := s.k.throw(ctx, "list", s.t.name)
 	if err := s.k.step(ctx, "list", s.t.name, t.between(0, time.Second)); err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ type source struct {
 
 // Enterprise implements engine.Source.
 func (s source) Enterprise(ctx context.Context) (preauth.ID, error) {
-	t := s.k.w.throw("enterprise", s.p.name)
+	t := s.k.throw(ctx, "enterprise", s.p.name)
 	if err := s.k.step(ctx, "enterprise", s.p.name, t.between(time.Millisecond, time.Second)); err != nil {
 		return "", err
 	}
@@ -36,12 +36,13 @@ func (s source) Enterprise(ctx context.Context) (preauth.ID, error) {
 func (s source) Poll(ctx context.Context, customers []preauth.ID, reply func(preauth.Reply) error) ([]preauth.RefusedCustomer, error) {
 	w := s.k.w
 	customers = slices.Sorted(slices.Values(customers)) // in whatever order it asks, the PMS behaves alike
-	t := w.throw("poll", s.p.name+string(customers[0]))
+	t := s.k.throw(ctx, "poll", s.p.name+string(customers[0]))
 	size := len(customers)
 	if t.chance(0.3) {
-		size = 1 + t.IntN(size)
+		size = max(1+t.IntN(size), size/4)
 	}
 	var refused []preauth.RefusedCustomer
+	w.locked(func() { w.oracle.polls(orderOf(ctx), customers) })
 	for part := range slices.Chunk(customers, size) {
 		if err := s.k.step(ctx, "poll", s.p.name, t.between(time.Millisecond, 2*time.Second)); err != nil {
 			return refused, err
@@ -66,6 +67,11 @@ func (s source) Poll(ctx context.Context, customers []preauth.ID, reply func(pre
 // reply is what the PMS says of some customers now.
 func (s source) reply(t throw, customers []preauth.ID, refused *[]preauth.RefusedCustomer) preauth.Reply {
 	var r preauth.Reply
+	for _, id := range customers {
+		if isBeside(id) {
+			r.Customers = append(r.Customers, id)
+		}
+	}
 	for _, c := range s.p.customers {
 		switch {
 		case !slices.Contains(customers, c.id):
@@ -88,9 +94,9 @@ func (s source) reply(t throw, customers []preauth.ID, refused *[]preauth.Refuse
 }
 
 // list is what the configuration names.
-func (s source) list(context.Context) (engine.Customers, error) {
+func (s source) list(ctx context.Context) (engine.Customers, error) {
 	w := s.k.w
-	t := w.throw("customers", s.p.name)
+	t := s.k.throw(ctx, "customers", s.p.name)
 	var listed engine.Customers
 	var err error
 	w.locked(func() {
@@ -106,6 +112,12 @@ func (s source) list(context.Context) (engine.Customers, error) {
 			err = errors.New("the customers file cannot be read")
 			s.k.stopped[s.p] = true
 		}
+		listed.IDs = append(listed.IDs, s.p.crowd...)
+		w.oracle.lists(orderOf(ctx), s.p, listed.IDs)
+		delete(s.k.listed, s.p)
+		if err == nil && len(listed.Invalid) == 0 {
+			s.k.listed[s.p] = listed.IDs
+		}
 	})
 	return listed, err
 }
@@ -113,7 +125,7 @@ func (s source) list(context.Context) (engine.Customers, error) {
 // discover finds everybody, unless a page fails.
 func (s source) discover(ctx context.Context, page func([]preauth.ID) error) error {
 	w := s.k.w
-	t := w.throw("discover", s.p.name)
+	t := s.k.throw(ctx, "discover", s.p.name)
 	var all []preauth.ID
 	w.locked(func() {
 		for _, c := range s.p.customers {

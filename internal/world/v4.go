@@ -110,6 +110,7 @@ func (t *tenant) shown(h *hold) (preauth.Hold, bool) {
 // request is a write that arrives.
 type request struct {
 	action plan.ActionKind
+	by     *order
 	entry  *entry
 	create preauth.CreateRequest
 	// identity is a capture's.

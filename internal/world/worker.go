@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/preauth-sync/preauth-sync/preauth"
 	"github.com/preauth-sync/preauth-sync/sync/engine"
 )
 
@@ -19,19 +20,19 @@ type worker struct {
 	died   chan struct{}
 	events *events
 
-	// The world's mu guards what follows. mortal workers can be killed; broken ones
-	// have seen a commit fail.
-	dead, broken, mortal bool
-	cancel               context.CancelFunc
-	started              time.Time
-	cycles               int
+	// The world's mu guards what follows. broken workers have seen a commit fail.
+	dead, broken bool
+	// orders are those under way.
+	orders  map[*order]bool
+	started time.Time
+	cycles  int
 	// These begin anew each cycle: advanced is set once its generation is durable,
-	// stopped are the properties one of whose files cannot be read.
+	// stopped are the properties one of whose files cannot be read, listed whom those
+	// name that were read whole.
 	advanced bool
 	stopped  map[*property]bool
+	listed   map[*property][]preauth.ID
 	sinks    map[*tenant]*conduct
-	// parked are those parked for an outcome, with the reason.
-	parked []string
 }
 
 // start starts a worker on what the disk has.
@@ -40,7 +41,7 @@ func (w *world) start() {
 	if w.worker != nil {
 		n = w.worker.n + 1
 	}
-	k := &worker{w: w, n: n, died: make(chan struct{}), started: time.Now()}
+	k := &worker{w: w, n: n, died: make(chan struct{}), orders: map[*order]bool{}, started: time.Now()}
 	k.events = &events{k: k}
 	w.say("worker", "%d starts", n)
 	w.locked(func() {
@@ -61,7 +62,7 @@ func (k *worker) options() engine.Options {
 		Ledger: k.ledger, MirrorFirstRun: w.mirrorFirst, NewCustomers: set.newCustomers, MaxActions: set.fuse,
 		RetryCaptures: set.retry, Pollers: w.pollers, Log: zap.New(k.events), Clock: w.clock,
 		Random:     func() float64 { return 0.5 },
-		NewCycleID: func() string { return fmt.Sprintf("%d.%d", k.n, k.cycles) },
+		NewCycleID: k.begins,
 	}
 	for _, t := range w.tenants {
 		o.Sinks = append(o.Sinks, engine.SinkOptions{
@@ -90,8 +91,9 @@ func (k *worker) die(why string) {
 	k.dead = true
 	k.w.say("worker", "%d is killed %s", k.n, why)
 	close(k.died)
-	if k.cancel != nil {
-		k.cancel()
+	k.w.oracle.tally["kills"]++
+	for o := range k.orders {
+		o.cancel()
 	}
 }
 
@@ -105,13 +107,22 @@ func (k *worker) isDead() bool {
 	}
 }
 
+// throw gives the numbers for something that the worker does. Whether one that is to
+// stop still does it is left to chance, so that must not count.
+func (k *worker) throw(ctx context.Context, what, about string) throw {
+	if k.isDead() || ctx.Err() != nil {
+		return k.w.numbers(what, 0)
+	}
+	return k.w.throw(what, about)
+}
+
 // step is taken wherever a worker turns to the world: it takes some time, the
 // worker may be killed, and it may turn out to have a defect.
 func (k *worker) step(ctx context.Context, what, about string, d time.Duration) error {
-	t := k.w.throw("step "+what, about)
+	t := k.throw(ctx, "step "+what, about)
 	dead, panics := false, false
 	k.w.locked(func() {
-		if k.mortal && t.chance(k.w.kills) {
+		if k.mortal() && t.chance(k.w.kills) {
 			k.die("at the step " + what + " " + about)
 		}
 		dead = k.dead
@@ -130,34 +141,17 @@ func (k *worker) step(ctx context.Context, what, about string, d time.Duration) 
 	}
 }
 
-// cycle runs one cycle, in which the worker may be killed or told to stop.
-func (k *worker) cycle(t throw, wait bool) error {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	w := k.w
-	w.locked(func() {
+// begins begins a cycle, of the schedule or of a backfill, and names it.
+func (k *worker) begins() (id string) {
+	k.w.locked(func() {
 		k.cycles++
-		k.cancel, k.advanced, k.stopped, k.sinks = cancel, false, map[*property]bool{}, map[*tenant]*conduct{}
-		k.mortal = w.faulty
-		w.oracle.cycleBegins(k)
-		w.say("worker", "cycle %d.%d begins, wait=%t", k.n, k.cycles, wait)
+		k.advanced, k.stopped, k.listed, k.sinks = false, map[*property]bool{}, map[*property][]preauth.ID{}, map[*tenant]*conduct{}
+		k.w.oracle.tally["cycles"]++
+		id = fmt.Sprintf("%d.%d", k.n, k.cycles)
+		k.w.say("worker", "cycle %s begins", id)
 	})
-	if w.faulty && t.chance(0.15) {
-		defer time.AfterFunc(t.between(0, 2*time.Minute), func() { w.locked(func() { k.die("at some moment") }) }).Stop()
-	} else if w.faulty && t.chance(0.1) {
-		defer time.AfterFunc(t.between(0, time.Minute), cancel).Stop()
-	}
-	result, err := k.engine.Cycle(ctx, wait)
-	w.locked(func() {
-		k.mortal = false
-		w.say("worker", "cycle %d.%d is over: %v", k.n, k.cycles, err)
-		for _, p := range result.Properties {
-			if p.Err != nil {
-				w.say("worker", "%s: %v", p.Name, p.Err)
-			}
-		}
-		w.oracle.cycleOver(k, result, err)
-		w.disk.unseen = false
-	})
-	return err
+	return id
 }
+
+// mortal workers can be killed: those that are at work.
+func (k *worker) mortal() bool { return k.w.faulty && len(k.orders) > 0 }

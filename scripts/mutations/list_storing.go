@@ -32,4 +32,16 @@ var storing = []mutation{
 		edits: []edit{{"state/stage.go", "\tif stored == read {\n", "\tif stored >= read {\n"}},
 		red:   []test{{"state", "TestStateIsALedger"}},
 	},
+	{
+		name:  "journal",
+		takes: "what a compaction must not leave out: the journal of what is unfinished or parked",
+		edits: []edit{{"state/rewrite.go", "\t\t\twhole = !known || r.Unfinished()\n", "\t\t\twhole = !known || r.ID == \"\"\n"}},
+		red:   []test{{"state", "TestACompactionLeavesOutOldJournalLinesThatAreOnlyHistory"}},
+	},
+	{
+		name: "explained", money: true,
+		takes: "the journal line that explains a token on v4: a compaction leaves it out, and the file counts as older than the world",
+		edits: []edit{{"state/rewrite.go", "err != nil || e.ExplainsToken() || ", "err != nil || "}},
+		red:   []test{{"state", "TestACompactionLeavesOutOldJournalLinesThatAreOnlyHistory"}},
+	},
 }
