@@ -239,3 +239,19 @@ func TestTwoDaemonsWithTheSameSocketAreToldApart(t *testing.T) {
 	}
 	d.stop(t)
 }
+
+func TestAControlSocketWhoseFileIsGoneIsMadeAgainByAReload(t *testing.T) {
+	t.Parallel()
+	w := six(t, simulator.ConfigOptions{Schedule: seldom})
+	path := w.control(t)
+	d := w.daemon(t)
+	d.ready(t)
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	d.reload(t, "config.reloaded")
+	if pid := w.answers(t); pid != d.cmd.Process.Pid {
+		t.Errorf("status is answered by %d", pid)
+	}
+	d.stop(t)
+}

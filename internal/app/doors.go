@@ -30,7 +30,8 @@ func (s *service) openDoors(ctx context.Context, cfg *config.Config) (err error)
 }
 
 // otherDoors gives those of another configuration. What it does not change is the
-// same; a control socket that could not be made before is tried again.
+// same; a control socket that could not be made before, or whose file is gone, is made
+// again.
 func (s *service) otherDoors(ctx context.Context, cfg *config.Config) (doors, error) {
 	next, was := s.doors, s.app.Config
 	var err error
@@ -42,7 +43,7 @@ func (s *service) otherDoors(ctx context.Context, cfg *config.Config) (doors, er
 	switch {
 	case cfg.Control.Socket != was.Control.Socket:
 		next.control, err = s.answerOperators(ctx, cfg.Control.Socket)
-	case next.control == nil:
+	case next.control == nil || !next.control.Stands():
 		next.control = s.tryOperators(ctx, cfg.Control.Socket)
 	}
 	if err != nil {

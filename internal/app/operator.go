@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"slices"
 
 	"github.com/preauth-sync/preauth-sync/internal/config"
 	"github.com/preauth-sync/preauth-sync/internal/httpx"
@@ -98,6 +99,9 @@ func (o *Operator) enterprise(ctx context.Context, property string) (preauth.ID,
 			return doc.Enterprise, nil
 		}
 		all = append(all, doc.Name)
+	}
+	if slices.Contains(names(o.Config), property) {
+		return "", fmt.Errorf("property %s has not been read by any cycle yet, so the state file does not know it; it knows %q", property, all)
 	}
 	return "", fmt.Errorf("the state file knows no property %.64q; it knows %q", property, all)
 }

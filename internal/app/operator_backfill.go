@@ -78,6 +78,18 @@ func (o *Operator) checkBackfill(ctx context.Context, order control.Backfill) er
 	if _, everything := paused[""]; everything {
 		return errors.New("writes are paused: nothing would be sent until `preauth-sync resume`")
 	}
+	if order.Property == "" {
+		return nil
+	}
+	called, err := propertyNames(ctx, o.Ledger)
+	if err != nil {
+		return err
+	}
+	for enterprise := range paused {
+		if called[enterprise] == order.Property {
+			return fmt.Errorf("writes of %s are paused: nothing would be sent until `preauth-sync resume --property %s`", order.Property, order.Property)
+		}
+	}
 	return nil
 }
 

@@ -3,6 +3,7 @@ package app
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/preauth-sync/preauth-sync/internal/control"
@@ -41,7 +42,7 @@ func (o *Operator) pause(
 	}
 	enterprise, err := o.enterprise(ctx, property)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: one that it does not know is paused together with all others, without --property", err)
 	}
 	known, err := o.pauses(ctx)
 	if err != nil {

@@ -35,11 +35,16 @@ func newBackfill(e *env) *cobra.Command {
 			"It first shows what it would do, and asks. Interrupted anywhere, another backfill goes on where the ledger is. While a\n" +
 			"daemon runs it is the daemon that does it, and its cycles go before.\n\n" +
 			"--charged also creates and captures what was charged before it was first read: the baseline, and what is parked as\n" +
-			"first_seen_charged. Only for guests whose money v4 has not collected in another way.\n\n" +
+			"first_seen_charged. Only for guests whose money v4 has not collected in another way. What it has begun cycles go on with.\n\n" +
 			"Exit codes: 0 done; 1 something could not be read or sent, is newly parked for an outcome, or without a definite\n" +
 			"answer; 3 configuration refused; 4 state file locked; 6 state file refused; 130 interrupted.",
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return b.run(cmd.Context()) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Flags().Changed("limit") && b.order.Limit < 1 {
+				return fmt.Errorf("--limit %d: give the most preauthorizations to act on, or leave it out", b.order.Limit)
+			}
+			return b.run(cmd.Context())
+		},
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&b.order.Property, "property", "", "only the property with this `NAME`")
@@ -74,9 +79,11 @@ func (b *backfilling) run(ctx context.Context) error {
 			return err
 		}
 		if !b.yes {
-			if wanted, err := b.ask(ctx, o); err != nil || !wanted {
+			shown, err := b.ask(ctx, o)
+			if err != nil || shown == 0 {
 				return err
 			}
+			b.order.Limit = shown // what has come since was not agreed to
 		}
 		account, err := o.Backfill(ctx, b.order, reporter.progress)
 		reporter.done()
@@ -88,9 +95,6 @@ func (b *backfilling) run(ctx context.Context) error {
 func (b *backfilling) check() error {
 	if err := checkOutput(b.output); err != nil {
 		return err
-	}
-	if b.order.Limit < 0 {
-		return fmt.Errorf("--limit %d: give the most preauthorizations to act on, or leave it out", b.order.Limit)
 	}
 	if !b.yes && !b.order.DryRun && !b.Terminals.Stdin {
 		return errors.New("there is no terminal to ask on: look at what `backfill --dry-run` shows, then say --yes")
@@ -138,31 +142,35 @@ func (b *backfilling) show(ctx context.Context, o control.Operator) (control.Pla
 	return *account.Plan, errors.Join(summary(b.page(), *account.Plan), planFailed(*account.Plan))
 }
 
-// ask shows what would be done, and asks whether it shall be.
-func (b *backfilling) ask(ctx context.Context, o control.Operator) (bool, error) {
+// ask shows what would be done, and asks whether it shall be. It gives how many
+// preauthorizations were shown, and 0 when it shall not be.
+func (b *backfilling) ask(ctx context.Context, o control.Operator) (int, error) {
 	plan, err := b.show(ctx, o)
 	if err != nil {
-		return false, err
+		return 0, err
 	}
-	requests := 0
+	requests, shown := 0, map[string]bool{}
 	for _, p := range plan.Properties {
 		requests += len(p.Actions)
+		for _, action := range p.Actions {
+			shown[action.ID] = true
+		}
 	}
 	if requests == 0 {
 		_, err := fmt.Fprintln(b.Stdout, "There is nothing to send.")
-		return false, err
+		return 0, err
 	}
 	fmt.Fprintf(b.Stderr, "Send %s to v4? [y/N] ", plural(requests, "request", "requests"))
 	answer, err := readLine(ctx, b.env)
 	if err != nil {
-		return false, err
+		return 0, err
 	}
 	switch strings.ToLower(answer) {
 	case "y", "yes":
-		return true, nil
+		return len(shown), nil
 	default:
 		_, err := fmt.Fprintln(b.Stdout, "Nothing was sent.")
-		return false, err
+		return 0, err
 	}
 }
 

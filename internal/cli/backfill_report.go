@@ -126,7 +126,7 @@ func (b *backfilling) close(account control.Account, err error) error {
 		return err
 	}
 	for _, p := range account.Properties {
-		if p.Report.Error != "" || p.Report.Counts.Failed > 0 {
+		if p.Report.Error != "" || p.Report.Counts.Failed > 0 || p.Skipped[string(plan.IsPaused)] > 0 {
 			return end(exitFailed)
 		}
 	}
@@ -153,6 +153,12 @@ func (b *backfilling) print(account control.Account) error {
 			[]cell{say("released"), say("%d", n.Released), say("")},
 			[]cell{say("skipped"), say("%d", n.Skipped), faint.inked("%s", counts(property.Skipped))},
 			[]cell{say("failed"), say("%d", n.Failed), failure.inked("%s", property.Report.Error)})
+	}
+	for _, property := range account.Properties {
+		if held := property.Skipped[string(plan.IsPaused)]; held > 0 {
+			p.line(warning.inked("%s: nothing was sent for %s, because writes are paused; resume them, and begin another backfill",
+				property.Name, plural(held, "preauthorization", "preauthorizations")))
+		}
 	}
 	if account.InDoubt > 0 {
 		p.line(warning.inked("%s without a definite answer: looked up by the next cycle, never sent again blindly",

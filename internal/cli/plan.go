@@ -37,7 +37,10 @@ func newPlan(e *env) *cobra.Command {
 				} else {
 					err = planPage(e.page(), next)
 				}
-				return errors.Join(err, planVerdict(next))
+				if err != nil {
+					return err
+				}
+				return planVerdict(next)
 			})
 		},
 	}

@@ -48,6 +48,7 @@ type Options struct {
 type Server struct {
 	Options
 
+	socket *Socket
 	server *http.Server
 	stop   context.CancelCauseFunc
 	// ended is closed once the socket is no longer served.
@@ -61,7 +62,7 @@ func Serve(ctx context.Context, socket *Socket, options Options) *Server {
 	if options.PeerUID == nil {
 		options.PeerUID = peerUID
 	}
-	s := &Server{Options: options, ended: make(chan struct{})}
+	s := &Server{Options: options, socket: socket, ended: make(chan struct{})}
 	ctx, s.stop = context.WithCancelCause(context.WithoutCancel(ctx))
 	s.server = &http.Server{
 		Handler: s.handler(), ReadHeaderTimeout: headerTimeout,
@@ -77,6 +78,9 @@ func Serve(ctx context.Context, socket *Socket, options Options) *Server {
 	}()
 	return s
 }
+
+// Stands tells whether the socket can still be reached by its path.
+func (s *Server) Stands() bool { return s.socket.stands() }
 
 // Close ends the socket, cancels the requests under way and waits for them until
 // ctx ends. An error says that some are still under way.

@@ -109,8 +109,14 @@ func reveal(aside, path string) (os.FileInfo, error) {
 
 // Close takes the socket's name away, unless another has it now, and ends it.
 func (s *Socket) Close() error {
-	if now, err := os.Lstat(s.path); err == nil && os.SameFile(now, s.file) {
+	if s.stands() {
 		_ = os.Remove(s.path) // what stays is replaced by the next start
 	}
 	return s.UnixListener.Close()
+}
+
+// stands tells whether the path still leads here.
+func (s *Socket) stands() bool {
+	now, err := os.Lstat(s.path)
+	return err == nil && os.SameFile(now, s.file)
 }

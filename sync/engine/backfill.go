@@ -76,8 +76,9 @@ type backfill struct {
 	taken int
 	// last is the last customer that was begun, by enterprise; they go by Id.
 	last map[preauth.ID]preauth.ID
-	// left is set when this cycle has stepped aside before everybody was polled.
-	left bool
+	// begun is set once this cycle has begun a poll, left when it has stepped aside
+	// before everybody was polled.
+	begun, left bool
 	// read and total count customers: those read so far, and those to read in this cycle.
 	read, before, total int
 	// runs are this cycle's; earlier adds up the cycles before.
@@ -98,7 +99,7 @@ func (b *backfill) begin() {
 	earlier := b.counts()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.left, b.runs, b.earlier = false, nil, earlier
+	b.begun, b.left, b.runs, b.earlier = false, false, nil, earlier
 	b.before, b.total = b.read, 0
 }
 
@@ -154,7 +155,8 @@ func (b *backfill) rest(run *propertyRun, chunk []preauth.ID) []preauth.ID {
 }
 
 // begins asks before each poll whether it may be begun, and notes that it is: not
-// once the limit is reached, nor while somebody waits for a cycle.
+// once the limit is reached, nor while somebody waits for a cycle; but each cycle
+// begins one, so that two that wait for each other both get on.
 func (b *backfill) begins(run *propertyRun, chunk []preauth.ID) bool {
 	if b == nil {
 		return true
@@ -164,11 +166,11 @@ func (b *backfill) begins(run *propertyRun, chunk []preauth.ID) bool {
 	if b.opts.Limit > 0 && b.taken >= b.opts.Limit {
 		return false
 	}
-	if !run.c.preview && (b.left || b.e.waiting.Load() > 0) {
+	if !run.c.preview && (b.left || b.begun && b.e.waiting.Load() > 0) {
 		b.left = true
 		return false
 	}
-	b.last[run.p.enterprise] = chunk[len(chunk)-1]
+	b.begun, b.last[run.p.enterprise] = true, chunk[len(chunk)-1]
 	return true
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/preauth-sync/preauth-sync/internal/config"
+	"github.com/preauth-sync/preauth-sync/internal/control"
 	"github.com/preauth-sync/preauth-sync/internal/simulator"
 	"github.com/preauth-sync/preauth-sync/preauth"
 	"github.com/preauth-sync/preauth-sync/sync/engine"
@@ -184,6 +185,41 @@ func TestABackfillStepsAsideForACycle(t *testing.T) {
 	})
 }
 
+// Each waits for the other between two polls; both must get on all the same.
+func TestTwoBackfillsAtOnceBothEnd(t *testing.T) {
+	inBench(t, func(b *bench) {
+		ids := []string{b.hold("10"), b.hold("20")}
+		b.configure()
+		b.crowd(8000)
+		b.start()
+		ctx, stop := context.WithCancel(b.t.Context())
+		defer stop()
+		var begun atomic.Bool
+		second := make(chan error, 1)
+		b.spy = func(r simulator.Request) {
+			if r.Operation == simulator.OpPoll && begun.CompareAndSwap(false, true) {
+				go func() {
+					_, err := b.app.Engine.Backfill(ctx, engine.Backfill{})
+					second <- err
+				}()
+				synctest.Wait()
+			}
+		}
+		steps := 0
+		limit := func() {
+			if steps++; steps > 1000 {
+				stop()
+			}
+		}
+		b.step.Store(&limit)
+		_, err := b.app.Engine.Backfill(ctx, engine.Backfill{})
+		if err = errors.Join(err, <-second); err != nil {
+			t.Errorf("after %d steps and %d polls: %v", steps, b.polled(), err)
+		}
+		b.effects(len(ids), 0)
+	})
+}
+
 func TestABackfillThatIsInterruptedGoesOnWhereTheLedgerIs(t *testing.T) {
 	inBench(t, func(b *bench) {
 		for range 20 {
@@ -230,4 +266,73 @@ func TestABackfillOfNamedCustomersMatchesNoTokens(t *testing.T) {
 		b.backfill(engine.Backfill{Wait: true})
 		b.expect(inherited, plan.Captured, "")
 	})
+}
+
+func TestAnOrderOfChargedHistoryOutlivesItsBackfill(t *testing.T) {
+	refusal := simulator.Fault{Kind: simulator.KindStatus, Status: 400, Body: `{"errors":[{"code":1,"message":"no"}]}`}
+	cases := []struct {
+		name string
+		// token is set where v4 shows tokens like ours, so that history is parked.
+		token  bool
+		fault  simulator.Fault
+		reason plan.Reason
+	}{
+		{"the baseline, refused", false, refusal, plan.Rejected},
+		{"what was first seen charged, refused", true, refusal, plan.Rejected},
+		{"the baseline, lost on the way", false, simulator.Fault{Kind: simulator.KindReset}, ""},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			inBench(t, func(b *bench) {
+				shown := b.hold("10")
+				id := b.hold("22.50")
+				b.charge(id)
+				if c.token {
+					b.foreign()
+				}
+				b.start()
+				b.cycle()
+				b.expect(shown, plan.Created, "")
+				b.once(simulator.OpCreate, c.fault)
+				b.backfill(engine.Backfill{Charged: true, Wait: true})
+				if c.reason != "" {
+					b.expect(id, plan.None, c.reason)
+					b.taken(b.retry(id, control.Retry{}))
+				}
+				b.cyclesOver(time.Hour, 10*time.Minute)
+				b.expect(id, plan.Captured, "")
+				b.effects(2, 1)
+			})
+		})
+	}
+}
+
+func TestWhatABackfillDoesNotSendStaysHistory(t *testing.T) {
+	for _, token := range []bool{false, true} {
+		inBench(t, func(b *bench) {
+			ids := []string{b.hold("10"), b.hold("20"), b.hold("30")}
+			b.charge(ids...)
+			if token {
+				b.foreign()
+			}
+			b.start()
+			b.cycle()
+			before := b.records()
+			b.backfill(engine.Backfill{Charged: true, Limit: 1, Wait: true})
+			b.effects(1, 1)
+			b.pause("")
+			b.backfill(engine.Backfill{Charged: true, Wait: true})
+			b.resume("")
+			b.cyclesOver(time.Hour, 10*time.Minute)
+			b.effects(1, 1)
+			for id, rec := range b.records() {
+				if rec.Phase != plan.Captured && (rec.Phase != before[id].Phase || rec.History != before[id].History) {
+					t.Errorf("%s was %s and is %s", id, before[id].Phase, rec.Phase)
+				}
+			}
+			if lifted := len(b.events("action.lifted")); lifted > 1 {
+				t.Errorf("%d marks were lifted for one that was sent", lifted)
+			}
+		})
+	}
 }

@@ -38,14 +38,15 @@ func (e *Engine) Pause(ctx context.Context, pause plan.Pause) error {
 // storePause makes an order durable, and obeys it. Orders are taken one after the
 // other, so that the last one stored is the one that holds.
 func (e *Engine) storePause(ctx context.Context, pause plan.Pause) error {
+	if err := e.Failed(); err != nil {
+		return err
+	}
+	ctx = context.WithoutCancel(ctx)
 	if err := e.ordering.Acquire(ctx, 1); err != nil {
 		return err
 	}
 	defer e.ordering.Release(1)
-	if err := e.Failed(); err != nil {
-		return err
-	}
-	if err := e.ledger.Commit(context.WithoutCancel(ctx), plan.Batch{Pauses: []plan.Pause{pause}}); err != nil {
+	if err := e.ledger.Commit(ctx, plan.Batch{Pauses: []plan.Pause{pause}}); err != nil {
 		return e.fail(err)
 	}
 	e.mu.Lock()

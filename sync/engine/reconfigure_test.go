@@ -219,3 +219,25 @@ func TestAReloadWaitsForTheCycleUnderWay(t *testing.T) {
 		}
 	})
 }
+
+// What a restart with "park" would park, and could not because v4 did not answer, waits
+// like any other once a reload says "retry": the first may still be under way.
+func TestAnInheritedCaptureWaitsThoughItMayBeSentAgainOnlySinceAReload(t *testing.T) {
+	inBench(t, func(b *bench) {
+		id := b.held()
+		b.once(simulator.OpCapture, simulator.Fault{Kind: simulator.KindHang})
+		b.crash(time.Second)
+		b.fault(simulator.OpSearch, simulator.Fault{Kind: simulator.KindReset})
+		b.start()
+		b.cycle()
+		b.expect(id, plan.Capturing, "")
+		b.clear()
+		b.reload(func(cfg *config.Config) { cfg.Mirror.UnknownCapture = config.UnknownCaptureRetry })
+		b.cycle()
+		b.sent(simulator.OpCapture, "", 1)
+		b.pass(timeout + settle)
+		b.cycle()
+		b.sent(simulator.OpCapture, "", 2)
+		b.expect(id, plan.Captured, "")
+	})
+}

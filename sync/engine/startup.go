@@ -319,14 +319,15 @@ func (e *Engine) loadDoubts(ctx context.Context) error {
 		if !ok || !rec.Phase.InFlight() || rec.Park != nil {
 			return nil
 		}
-		wait := s.opts.Timeout + s.opts.Settle
+		settled := from.Add(s.opts.Timeout + s.opts.Settle)
+		due := settled
 		if rec.Phase == plan.Capturing && !e.opts.RetryCaptures {
-			wait = 0 // it parks at once: there is nothing to wait for
+			due = from // it parks at once: there is nothing to wait for
 		}
 		if rec.Phase == plan.Creating && rec.Intent.Token != string(rec.ID) {
-			wait = 0 // sent without its Id as the token: it cannot be looked up
+			due = from // sent without its Id as the token: it cannot be looked up
 		}
-		s.doubtIfNew(rec.ID, from.Add(wait))
+		s.doubtIfNew(rec.ID, due, settled)
 		return nil
 	})
 	if err != nil {

@@ -18,6 +18,8 @@ import (
 type doubt struct {
 	// due is when it may be looked up next.
 	due time.Time
+	// settled is when an effect of it must show: nothing is sent again before.
+	settled time.Time
 	// absent is when it was first looked up and not found.
 	absent time.Time
 }
@@ -25,26 +27,31 @@ type doubt struct {
 func (s *sinkRuntime) doubt(id preauth.ID, due time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.doubts[id] = &doubt{due: due}
+	s.doubts[id] = &doubt{due: due, settled: due}
 }
 
 // doubtIfNew takes up an intent that nothing waits for, such as one whose
 // outcome met a conflict.
-func (s *sinkRuntime) doubtIfNew(id preauth.ID, due time.Time) {
+func (s *sinkRuntime) doubtIfNew(id preauth.ID, due, settled time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.doubts[id] == nil {
-		s.doubts[id] = &doubt{due: due}
+		s.doubts[id] = &doubt{due: due, settled: settled}
 	}
 }
 
 // justSent is when an effect must show of a request that may just have left.
 func (s *sinkRuntime) justSent() time.Time { return time.Now().Add(s.opts.Timeout + s.opts.Settle) }
 
-func (s *sinkRuntime) forget(id preauth.ID) {
+// forget gives up a doubt, and says when an effect of it must show.
+func (s *sinkRuntime) forget(id preauth.ID) (settled time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if d := s.doubts[id]; d != nil {
+		settled = d.settled
+	}
 	delete(s.doubts, id)
+	return settled
 }
 
 func (s *sinkRuntime) hasDoubts() bool { return s.doubtCount() > 0 }
@@ -149,12 +156,16 @@ func (s *sinkRuntime) lookUp(ctx context.Context, c *cycle, run *propertyRun, re
 // captureAgain sends an unknown capture again, which only an operator allows
 // whose gateway refuses a second full capture.
 func (s *sinkRuntime) captureAgain(ctx context.Context, c *cycle, run *propertyRun, rec plan.Record) error {
-	s.forget(rec.ID)
+	settled := s.forget(rec.ID)
 	if !s.e.opts.RetryCaptures || rec.Unsure || rec.Intent.Adopt || rec.Intent.Attempt >= maxSends {
 		next := rec
 		run.park(&next, plan.UnknownCapture, "its outcome was never known: look in v4 for its payment", "")
 		_, err := run.outcome(ctx, s, next, telemetry.CaptureUnknown, rec.Intent, preauth.Outcome{}, "")
 		return err
+	}
+	if time.Now().Before(settled) {
+		s.doubt(rec.ID, settled) // it was due at once to be parked, before a reload allowed to send it again
+		return nil
 	}
 	if s.e.paused(rec.Enterprise) {
 		s.doubt(rec.ID, time.Now().Add(s.opts.Settle))
@@ -169,7 +180,7 @@ func (s *sinkRuntime) captureAgain(ctx context.Context, c *cycle, run *propertyR
 	intent := *rec.Intent
 	intent.Attempt, intent.Resent = intent.Attempt+1, true
 	if _, err = s.capture(ctx, c, run, rec, intent); err != nil {
-		s.doubtIfNew(rec.ID, s.justSent())
+		s.doubtIfNew(rec.ID, s.justSent(), s.justSent())
 	}
 	return err
 }

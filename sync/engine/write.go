@@ -97,7 +97,7 @@ func (s *sinkRuntime) step(ctx context.Context, c *cycle, it *item) (bool, error
 	}
 	if len(d.Actions) == 0 {
 		if d.Why == plan.InDoubt {
-			s.doubtIfNew(it.p.ID, s.justSent())
+			s.doubtIfNew(it.p.ID, s.justSent(), s.justSent())
 		}
 		return false, it.store(ctx, settled, d)
 	}
@@ -143,7 +143,11 @@ func (s *sinkRuntime) decideNow(ctx context.Context, it *item) (plan.Settled, pl
 		}
 	}
 	d := plan.Decide(it.p, rec, it.around, it.run.policy())
-	return plan.Settle(rec, it.p, d, s.e.now()), d, nil
+	settled := plan.Settle(rec, it.p, d, s.e.now())
+	if d.Ordered {
+		settled = settled.Order()
+	}
+	return settled, d, nil
 }
 
 // create makes a hold: intent, send, outcome.

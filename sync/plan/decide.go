@@ -83,6 +83,9 @@ type Decision struct {
 	Actions []ActionKind
 	// Next is the phase the record takes on without a request.
 	Next Phase
+	// Ordered is set when the actions follow from a backfill of charged history alone.
+	// Whoever sends them stores the order with them, see Settled.Order.
+	Ordered bool
 	// Park is why the record is parked, empty when it is not.
 	Park   Reason
 	Detail string
@@ -188,8 +191,11 @@ func (d Decision) firstSeenCharged(p preauth.Preauthorization, around Context, p
 			d.History = HistoryFresh
 		}
 	}
-	if policy.MirrorFirstRun || policy.BackfillCharged || d.History == HistoryFresh {
+	if policy.MirrorFirstRun || d.History == HistoryFresh {
 		return d.create(p, around.Method, policy, Create, Capture)
+	}
+	if policy.BackfillCharged {
+		return d.order(p, around.Method, policy)
 	}
 	what := policy.NewCustomers
 	if around.FirstRun {
@@ -256,7 +262,7 @@ func (d Decision) baseline(p preauth.Preauthorization, m Method, policy Policy) 
 		return d.park(StateRegressed, "it was Charged before the first run and the PMS now says "+describe(p))
 	case preauth.Charged:
 		if policy.BackfillCharged {
-			return d.create(p, m, policy, Create, Capture)
+			return d.order(p, m, policy)
 		}
 		return d.skip(IsBaseline)
 	default:
@@ -272,6 +278,13 @@ func (d Decision) adopted(p preauth.Preauthorization, rec Record) Decision {
 			"identity %d was found on v4 without its history here: look there whether it has been captured", rec.Identity))
 	}
 	return d.created(p, rec)
+}
+
+// order creates and captures what an operator has ordered to be mirrored.
+func (d Decision) order(p preauth.Preauthorization, m Method, policy Policy) Decision {
+	d = d.create(p, m, policy, Create, Capture)
+	d.Ordered = len(d.Actions) > 0
+	return d
 }
 
 // create checks the preconditions of a create, in the contract's order.

@@ -26,7 +26,6 @@ func Moves() []Move {
 		{None, Adopted, byFind},
 		{Creating, Created, "outcome or lookup"},
 		{Creating, None, byBack},
-		{Creating, Baseline, byBack},
 		{Creating, Adopted, "lookup, in an older file"},
 		{Created, Capturing, byIntent},
 		{Created, Released, byDecision},

@@ -30,6 +30,9 @@ func Settle(rec Record, p preauth.Preauthorization, d Decision, now time.Time) S
 		(p.CustomerID != "" && p.CustomerID != rec.CustomerID) || d.History != rec.History {
 		out.Changed = true
 	}
+	if d.Ordered && rec.Park != nil {
+		d.Park, d.Detail = rec.Park.Reason, rec.Park.Detail // it stands until the order is carried out
+	}
 	next.Seen, next.Missing, next.History, next.CardID = seen, 0, d.History, p.CardID
 	if p.CustomerID != "" {
 		next.CustomerID = p.CustomerID
@@ -48,6 +51,17 @@ func Settle(rec Record, p preauth.Preauthorization, d Decision, now time.Time) S
 		next.Updated = now
 	}
 	return out
+}
+
+// Order is the record as it is stored when an ordered decision is carried out: from
+// now on its charge is news, so that cycles and retries go on where a backfill was
+// interrupted or refused.
+func (s Settled) Order() Settled {
+	if s.Record.Park != nil {
+		s.Lifted = s.Record.Park.Reason
+	}
+	s.Record.Phase, s.Record.History, s.Record.Park, s.Changed = None, HistoryFresh, nil, true
+	return s
 }
 
 // settleMark keeps since and the cause of a mark that stays, and lifts one
