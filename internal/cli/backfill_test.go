@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/shopspring/decimal"
+
 	"github.com/preauth-sync/preauth-sync/internal/simulator"
 )
 
@@ -75,7 +77,7 @@ func TestAnAnswerBindsWhatABackfillSends(t *testing.T) {
 			}
 			code, out := backfillAnswered(t, config, c.answer, func() {
 				for range 10 { // they come while somebody reads the question
-					if _, err := world.AddPreauthorization(simulator.Preauthorization{CustomerID: ids[0]}); err != nil {
+					if _, err := world.AddPreauthorization(simulator.Preauthorization{CustomerID: ids[0], Amount: decimal.NewFromInt(10), Currency: "EUR"}); err != nil {
 						t.Error(err)
 					}
 				}

@@ -98,4 +98,34 @@ var ordering = []mutation{
 		edits: []edit{{"sync/engine/backfill.go", "\tfor len(chunk) > 0 && chunk[0] <= last {\n", "\tfor len(chunk) > 0 && chunk[0] < last[:0] {\n"}},
 		red:   []test{{"sync/engine", "TestABackfillStepsAsideForACycle"}},
 	},
+	{
+		name: "order-kept", money: true,
+		takes: "what remembers an order of charged history: refused or lost once, it is forgotten",
+		edits: []edit{{"sync/engine/write.go", "\t\tsettled = settled.Order()\n", "\t\tsettled.Record.Park = nil\n"}},
+		red:   []test{{"sync/engine", "TestAnOrderOfChargedHistoryOutlivesItsBackfill"}},
+	},
+	{
+		name: "order-unsent", money: true,
+		takes: "that an order counts once it is sent: what a limit or a pause held back is mirrored all the same",
+		edits: []edit{{"sync/plan/settle.go", "\tif d.Ordered && rec.Park != nil {\n", "\tif d.Ordered {\n\t\td.History = HistoryFresh\n\t}\n\tif d.Ordered && rec.Park != nil {\n"}},
+		red:   []test{{"sync/engine", "TestTheLimitOfABackfill"}},
+	},
+	{
+		name: "inherited-settled", money: true,
+		takes: "the wait before an inherited capture that only a reload lets be sent again",
+		edits: []edit{{"sync/engine/verify.go", "\tif time.Now().Before(settled) {\n", "\tif settled.IsZero() {\n"}},
+		red:   []test{{"sync/engine", "TestAnInheritedCaptureWaitsThoughItMayBeSentAgainOnlySinceAReload"}},
+	},
+	{
+		name:  "each-gets-on",
+		takes: "the poll that each cycle of a backfill begins before it steps aside: two at once never end",
+		edits: []edit{{"sync/engine/backfill.go", "b.left || b.begun && b.e.waiting", "b.left || b.e.waiting"}},
+		red:   []test{{"sync/engine", "TestTwoBackfillsAtOnceBothEnd"}},
+	},
+	{
+		name: "answer-binds", money: true,
+		takes: "the bound of a question's answer: what comes while somebody reads it is sent too",
+		edits: []edit{{"internal/cli/backfill.go", "\t\t\tb.order.Limit = shown // what has come since was not agreed to\n", ""}},
+		red:   []test{{"internal/cli", "TestAnAnswerBindsWhatABackfillSends"}},
+	},
 }
