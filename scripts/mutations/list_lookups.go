@@ -26,7 +26,7 @@ var lookups = []mutation{
 	{
 		name:  "settle-at-start",
 		takes: "the same wait for what an earlier process left in flight",
-		edits: []edit{{"sync/engine/startup.go", "\t\twait := s.opts.Timeout + s.opts.Settle\n", "\t\twait := 0 * s.opts.Settle\n"}},
+		edits: []edit{{"sync/engine/startup.go", "\t\tsettled := from.Add(s.opts.Timeout + s.opts.Settle)\n", "\t\tsettled := from\n"}},
 		red:   []test{{"sync/engine", "TestACreateLeftInFlightIsVerifiedAfterTheStart"}},
 	},
 	{
