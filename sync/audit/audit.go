@@ -23,6 +23,10 @@
 // that no record and no reply explains is ours where v4 keeps tokens, unless the ledger
 // has found it foreign; elsewhere gateways give such tokens of their own.
 //
+// A finding that the next cycle mends by itself is due. None is while something is known
+// to keep that cycle from it: a pause, a fuse that has blown, a file that is older than
+// the world.
+//
 // What cannot be read keeps nothing else from being compared: it is listed, and
 // what depends on it is not judged.
 package audit
@@ -54,7 +58,9 @@ type Options struct {
 	// Partial is set when there are more than Properties: what cannot be told to be
 	// of one of them is left out.
 	Partial bool
-	Clock   func() time.Time
+	// WithoutDue counts the findings that are due, and does not tell them.
+	WithoutDue bool
+	Clock      func() time.Time
 	// Folder is where what is read is sorted; "" is the system's for temporary files.
 	Folder string
 
@@ -98,7 +104,8 @@ const (
 	AmountDiffers Kind = "amount_differs"
 	// MethodDiffers: v4 holds it on another payment method than the ledger says.
 	MethodDiffers Kind = "payment_method_differs"
-	// TokenDiffers: v4's hold carries the token of another preauthorization.
+	// TokenDiffers: v4's hold carries the token of another preauthorization, or where v4
+	// keeps tokens one in the form of an Id that is nobody's.
 	TokenDiffers Kind = "token_differs"
 	// Unknown: v4 holds it under a token of ours, and the ledger does not know.
 	Unknown Kind = "unknown"
@@ -121,6 +128,8 @@ type Finding struct {
 	Property string
 	// Detail says in words what differs, and what comes of it.
 	Detail string
+	// Due is set when the next cycle sends what is missing.
+	Due bool
 }
 
 // Summary closes an audit.
@@ -137,8 +146,9 @@ type Summary struct {
 	// Unlisted counts captured holds that are not to be seen on a v4 that shows none
 	// of the captured.
 	Unlisted int
-	// Findings counts what was told.
+	// Findings counts what was told, Due what was due, told or not.
 	Findings map[Kind]int
+	Due      int
 	// Unread says what could not be compared, and why.
 	Unread []string
 }
@@ -169,6 +179,8 @@ type audit struct {
 	started time.Time
 	facts   facts
 	sink    plan.Sink
+	// older is set when the ledger is older than the world.
+	older bool
 	// properties are those of Options, names those of the ledger and the
 	// configuration by enterprise.
 	properties []property
@@ -195,6 +207,8 @@ type property struct {
 	asked bool
 	// firstRun is set while charged history becomes the baseline.
 	firstRun bool
+	// halted says why a cycle sends nothing, and is empty when it does.
+	halted string
 }
 
 // meet finds out which enterprise each property is.
@@ -207,6 +221,11 @@ func (a *audit) meet(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	pauses, err := a.Ledger.Pauses(ctx)
+	if err != nil {
+		return err
+	}
+	a.older = a.Ledger.File().Older != ""
 	for _, doc := range docs {
 		a.names[doc.Enterprise] = doc.Name
 	}
@@ -226,6 +245,10 @@ func (a *audit) meet(ctx context.Context) error {
 		if at >= 0 {
 			next.enterprise = docs[at].Enterprise
 			next.firstRun = next.firstRun && !docs[at].FirstRunDone
+			next.halted = blown(docs[at].LastCycle)
+		}
+		if slices.ContainsFunc(pauses, func(p plan.Pause) bool { return p.Enterprise == "" || p.Enterprise == next.enterprise }) {
+			next.halted = "writes are paused"
 		}
 		if next.enterprise != "" {
 			a.names[next.enterprise] = p.Name
@@ -233,6 +256,14 @@ func (a *audit) meet(ctx context.Context) error {
 		a.properties = append(a.properties, next)
 	}
 	return nil
+}
+
+// blown says that the last cycle has sent nothing for its fuse, or gives "".
+func blown(last *plan.CycleReport) string {
+	if last == nil || !last.Fuse {
+		return ""
+	}
+	return "the fuse has blown in the last cycle, which sent nothing"
 }
 
 // of gives the index of the property that an enterprise is, -1 for none.

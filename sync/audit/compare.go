@@ -69,6 +69,9 @@ func (a *audit) weigh(ctx context.Context, s subject) error {
 	if s.conflicting {
 		a.unread.add("preauthorization %s was not compared with the PMS: a reply contradicts itself about it", s.id)
 	}
+	if s.polled != nil && !s.conflicting {
+		s.hear(a.properties[s.polled.Property], a.older)
+	}
 	if err := a.lookForOwn(ctx, &s); err != nil {
 		return err
 	}
@@ -104,6 +107,9 @@ func (a *audit) lookForOwn(ctx context.Context, s *subject) error {
 	}
 	switch {
 	case !a.listed:
+		return nil
+	case s.letGo():
+		s.lacking = true // as it should be
 		return nil
 	case !rec.Updated.Before(a.started.Add(-a.Settle)):
 		a.summary.InMotion++ // it may not show yet
@@ -150,12 +156,22 @@ func (a *audit) ask(ctx context.Context, s *subject) error {
 }
 
 // compareToken finds out whether the own hold carries the token of another
-// preauthorization, which is one that the ledger knows: other tokens may be v4's own.
-func (a *audit) compareToken(ctx context.Context, s *subject, token preauth.ID) (err error) {
-	if token != "" && token != s.id {
-		_, s.stranger, err = a.Ledger.Record(ctx, token)
+// preauthorization. One that the ledger does not know may be v4's own, unless v4 keeps
+// the tokens that it is given.
+func (a *audit) compareToken(ctx context.Context, s *subject, token preauth.ID) error {
+	if token == "" || token == s.id {
+		return nil
 	}
-	return err
+	_, known, err := a.Ledger.Record(ctx, token)
+	switch {
+	case err != nil:
+		return err
+	case known:
+		s.stranger = "the token of preauthorization " + string(token)
+	case a.OwnTokens && a.sink.Proof == plan.ProofKept:
+		s.stranger = "the token " + string(token) + ", which is not its Id and is none that the ledger knows"
+	}
+	return nil
 }
 
 // weighUnlisted goes back to the captured holds that were passed over while none
@@ -197,13 +213,12 @@ func (a *audit) weighUnlisted(ctx context.Context) error {
 // say tells what differs, if the ledger still says what was judged.
 func (a *audit) say(ctx context.Context, s subject) error {
 	findings := s.compareSink()
-	if s.polled != nil && !s.conflicting {
-		p := a.properties[s.polled.Property]
-		found, answered := s.compareSource(p)
+	if s.said != nil {
+		found, answered := s.compareSource()
 		if findings = append(findings, found...); answered {
 			a.summary.Answered++
 		}
-	} else if s.absent && s.record.Identity != 0 {
+	} else if s.absent && s.record.Identity != 0 && !s.lacking {
 		if s.isAnswered(s.record.Seen) {
 			a.summary.Answered++
 		} else {
@@ -239,6 +254,12 @@ func (a *audit) tellAll(ctx context.Context, s subject, findings []Finding) erro
 		f.ID, f.Property = s.id, a.names[s.record.Enterprise]
 		if s.polled != nil {
 			f.Property = a.properties[s.polled.Property].Name
+		}
+		if f.Due {
+			a.summary.Due++
+		}
+		if f.Due && a.WithoutDue {
+			continue
 		}
 		a.summary.Findings[f.Kind]++
 		if err := a.tell(f); err != nil {

@@ -20,6 +20,8 @@ type difference struct {
 	detail string
 	// counted says which count of the summary it adds to, if any.
 	counted string
+	// due is set when its last finding is.
+	due bool
 }
 
 const (
@@ -58,6 +60,13 @@ func inStep() []difference {
 			w.in(plan.Released, n)
 			w.says(preauth.Expired, n)
 		}},
+		{name: "released, and no longer on v4", make: func(w *world, n int) {
+			w.in(plan.Released, n, holding(n))
+			w.says(preauth.Cancelled, n)
+		}},
+		{name: "released with a charge that an operator has answered, and no longer on v4", make: func(w *world, n int) {
+			w.in(plan.Released, n, answered(w.says(preauth.Charged, n)), holding(n))
+		}},
 		{name: "captured and of a state that is not known", make: func(w *world, n int) {
 			w.in(plan.Captured, n)
 			w.held(int64(n), n)
@@ -66,11 +75,6 @@ func inStep() []difference {
 		{name: "held with a token of v4's own", make: func(w *world, n int) {
 			w.in(plan.Created, n)
 			w.held(int64(n), n, func(h *preauth.Hold) { h.Token = "7" })
-			w.says(preauth.Chargeable, n)
-		}},
-		{name: "held with a UUID of v4's own", make: func(w *world, n int) {
-			w.in(plan.Created, n)
-			w.held(int64(n), n+5000)
 			w.says(preauth.Chargeable, n)
 		}},
 		{name: "held by autopay", make: func(w *world, n int) {
@@ -91,6 +95,7 @@ func lacks() []difference {
 		{
 			name: "new to the ledger", make: func(w *world, n int) { w.says(preauth.Chargeable, n) },
 			wants: []string{"missing=0"}, detail: "the PMS says Chargeable, 100.00 EUR, and no hold on v4 is known for it; the next cycle creates it",
+			due: true,
 		},
 		{name: "parked before its create", make: func(w *world, n int) {
 			w.in(plan.None, n, park(plan.NoPaymentMethod))
@@ -120,12 +125,28 @@ func lacks() []difference {
 		{name: "lost by v4", make: func(w *world, n int) {
 			w.in(plan.Created, n)
 			w.says(preauth.Chargeable, n)
-		}, wants: []string{"missing"}, detail: "100.00 EUR, as created, and v4 does not have it"},
+		}, wants: []string{"missing"}, detail: "100.00 EUR, as created, and v4 does not have it; the PMS says Chargeable, 100.00 EUR"},
+		{name: "lost by v4, and charged", make: func(w *world, n int) {
+			w.in(plan.Created, n)
+			w.says(preauth.Charged, n)
+		}, wants: []string{"missing"}, detail: "as created, and v4 does not have it; the PMS says Charged, 100.00 EUR"},
+		{name: "lost by v4, and not shown by the PMS", make: func(w *world, n int) {
+			w.in(plan.Created, n)
+			w.listed = append(w.listed, customerOn(n))
+		}, wants: []string{"missing"}},
+		{name: "released, lost by v4, and wanted again", make: func(w *world, n int) {
+			w.in(plan.Released, n, holding(n))
+			w.says(preauth.Chargeable, n)
+		}, wants: []string{"missing"}},
+		{name: "parked before its create, for what has gone", make: func(w *world, n int) {
+			w.in(plan.None, n, park(plan.BadAmount))
+			w.says(preauth.Chargeable, n)
+		}, wants: []string{"missing=0"}, detail: "parked as bad_amount since 2026-11-21T11:00:00Z: because; the next cycle creates it", due: true},
 		{name: "charged and not captured", make: func(w *world, n int) {
 			w.in(plan.Created, n)
 			w.held(int64(n), n)
 			w.says(preauth.Charged, n)
-		}, wants: []string{"uncaptured"}, detail: "the PMS says Charged, 100.00 EUR, and v4 holds 100.00 EUR under identity"},
+		}, wants: []string{"uncaptured"}, detail: "the PMS says Charged, 100.00 EUR, and v4 holds 100.00 EUR under identity", due: true},
 		{name: "charged, and whether captured is not known", make: func(w *world, n int) {
 			w.in(plan.Adopted, n)
 			w.held(int64(n), n)
@@ -145,16 +166,14 @@ func lacks() []difference {
 			w.in(plan.Released, n, answered(w.says(preauth.Charged, n)))
 		}, counted: isAnswered},
 		{name: "an orphan that an operator has answered", make: func(w *world, n int) {
-			w.in(plan.Released, n, answered(cancelled), func(rec *plan.Record) {
-				rec.Identity, rec.Amount, rec.PaymentMethodID = int64(n), eur("100"), 101
-			})
+			w.in(plan.Released, n, answered(cancelled), holding(n))
 			w.held(int64(n), n)
 			w.says(preauth.Cancelled, n)
 		}, counted: isAnswered},
 		{name: "resolved as created, and not captured yet", make: func(w *world, n int) {
 			w.in(plan.Created, n, answered(w.says(preauth.Charged, n)))
 			w.held(int64(n), n)
-		}, wants: []string{"uncaptured"}, detail: "the next cycle captures it"},
+		}, wants: []string{"uncaptured"}, detail: "the next cycle captures it", due: true},
 	}
 }
 
@@ -194,7 +213,7 @@ func surplus() []difference {
 			w.held(int64(n), n, func(h *preauth.Hold) { h.Token = "invoice 7" })
 		}, counted: isForeign},
 		{name: "held and cancelled", make: func(w *world, n int) {
-			w.in(plan.Released, n, func(rec *plan.Record) { rec.Identity, rec.Amount = int64(n), eur("100") })
+			w.in(plan.Released, n, holding(n))
 			w.held(int64(n), n)
 			w.says(preauth.Cancelled, n)
 		}, wants: []string{"orphaned"}, detail: "the PMS says Cancelled, 100.00 EUR, and v4 holds 100.00 EUR"},
@@ -261,6 +280,16 @@ func amounts() []difference {
 			w.held(int64(n), n, func(h *preauth.Hold) { h.Amount = decimal.RequireFromString("100.01") })
 			w.says(preauth.Chargeable, n)
 		}, wants: []string{"amount_differs"}, detail: "the ledger says that v4 holds 100.00 EUR under identity"},
+		{name: "another amount in v4 and in the PMS", make: func(w *world, n int) {
+			w.in(plan.Created, n)
+			w.held(int64(n), n, func(h *preauth.Hold) { h.Amount = decimal.RequireFromString("100.01") })
+			w.says(preauth.Charged, n, func(p *preauth.Preauthorization) { p.Amount = eur("100.01") })
+		}, wants: []string{"amount_differs"}, detail: ", and v4 says 100.01 EUR; the PMS says Charged, 100.01 EUR"},
+		{name: "three amounts", make: func(w *world, n int) {
+			w.in(plan.Created, n)
+			w.held(int64(n), n, func(h *preauth.Hold) { h.Amount = decimal.RequireFromString("100.01") })
+			w.says(preauth.Chargeable, n, func(p *preauth.Preauthorization) { p.Amount = eur("100.02") })
+		}, wants: []string{"amount_differs"}, detail: ", and v4 says 100.01 EUR; the PMS says Chargeable, 100.02 EUR"},
 		{name: "another payment method in v4", make: func(w *world, n int) {
 			w.in(plan.Captured, n)
 			w.held(int64(n), n, func(h *preauth.Hold) { h.PaymentMethodID = 102 })
@@ -271,12 +300,17 @@ func amounts() []difference {
 			w.in(plan.Baseline, n+2000)
 			w.held(int64(n), n+2000)
 			w.says(preauth.Chargeable, n)
-		}, wants: []string{"token_differs"}},
+		}, wants: []string{"token_differs"}, detail: "carries the token of preauthorization 000007d"},
+		{name: "a token that nobody has", make: func(w *world, n int) {
+			w.in(plan.Created, n)
+			w.held(int64(n), n+5000)
+			w.says(preauth.Chargeable, n)
+		}, wants: []string{"token_differs"}, detail: "-8000-000000000000, which is not its Id and is none that the ledger knows"},
 		{name: "everything differs", make: func(w *world, n int) {
 			w.in(plan.Created, n)
 			w.held(int64(n), n, func(h *preauth.Hold) { h.Amount, h.PaymentMethodID = decimal.NewFromInt(7), 7 })
 			w.says(preauth.Charged, n)
-		}, wants: []string{"amount_differs", "payment_method_differs", "uncaptured"}},
+		}, wants: []string{"amount_differs", "payment_method_differs", "uncaptured"}, due: true},
 	}
 }
 

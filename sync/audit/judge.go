@@ -15,9 +15,34 @@ type subject struct {
 	// record is the ledger's; known tells whether there is one.
 	record plan.Record
 	known  bool
-	// lacking is set when v4 does not hold the record's identity, stranger when that
-	// hold carries the token of another record.
-	lacking, stranger bool
+	// lacking is set when v4 does not hold the record's identity.
+	lacking bool
+	// stranger says whose token that hold carries, when it is not its own.
+	stranger string
+	// said is what the PMS says, nil when that is not known.
+	said *said
+}
+
+// said is what the PMS says, and what the next cycle makes of it.
+type said struct {
+	preauth.Preauthorization
+
+	decided plan.Decision
+	// halted is the property's, older the ledger's.
+	halted string
+	older  bool
+}
+
+// hear takes in what the PMS says, and decides as a cycle would.
+func (s *subject) hear(p property, older bool) {
+	shown, rec := s.polled.preauthorization(s.id), s.record
+	if !s.known {
+		rec = plan.Record{ID: s.id, Enterprise: p.enterprise, CustomerID: shown.CustomerID}
+	}
+	around := plan.Context{ReadBefore: s.polled.ReadBefore, FirstRun: p.firstRun, Method: p.Methods.Find(shown)}
+	s.said = &said{
+		Preauthorization: shown, decided: plan.Decide(shown, rec, around, p.Policy), halted: p.halted, older: older,
+	}
 }
 
 // compareSink compares the ledger with v4.
@@ -27,21 +52,21 @@ func (s subject) compareSink() []Finding {
 		found = append(found, Finding{Kind: kind, Identity: identity, Detail: fmt.Sprintf(format, args...) + s.parked()})
 	}
 	rec, own := s.record, s.own()
-	if s.lacking {
-		add(Missing, rec.Identity, "the ledger has identity %d, %s, as %s, and v4 does not have it", rec.Identity, rec.Amount, rec.Phase)
+	if s.lacking && !s.letGo() {
+		add(Missing, rec.Identity, "the ledger has identity %d, %s, as %s, and v4 does not have it%s",
+			rec.Identity, rec.Amount, rec.Phase, s.alsoSaid())
 	}
 	if own != nil {
-		if !own.Amount.Equal(rec.Amount.Amount) {
-			add(AmountDiffers, own.Identity, "the ledger says that v4 holds %s under identity %d, and v4 says %s",
-				rec.Amount, own.Identity, own.in(rec.Amount.Currency))
+		if s.ownDiffers() {
+			add(AmountDiffers, own.Identity, "the ledger says that v4 holds %s under identity %d, and v4 says %s%s",
+				rec.Amount, own.Identity, own.in(rec.Amount.Currency), s.alsoSaid())
 		}
 		if rec.PaymentMethodID != 0 && own.Method != 0 && own.Method != rec.PaymentMethodID {
 			add(MethodDiffers, own.Identity, "the ledger says that identity %d is on payment method %d, and v4 says %d",
 				own.Identity, rec.PaymentMethodID, own.Method)
 		}
-		if s.stranger {
-			add(TokenDiffers, own.Identity, "identity %d, %s, carries the token of preauthorization %s",
-				own.Identity, own.in(rec.Amount.Currency), own.Token)
+		if s.stranger != "" {
+			add(TokenDiffers, own.Identity, "identity %d, %s, carries %s", own.Identity, own.in(rec.Amount.Currency), s.stranger)
 		}
 	}
 	first := rec.Identity
@@ -68,51 +93,63 @@ func (s subject) compareSink() []Finding {
 
 // compareSource compares the ledger with what the PMS says. It tells whether they
 // differ in what an operator has answered.
-func (s subject) compareSource(p property) (found []Finding, answered bool) {
-	shown := s.polled.preauthorization(s.id)
-	rec := s.record
-	if !s.known {
-		rec = plan.Record{ID: s.id, Enterprise: p.enterprise, CustomerID: shown.CustomerID}
-	}
-	around := plan.Context{ReadBefore: s.polled.ReadBefore, FirstRun: p.firstRun, Method: p.Methods.Find(shown)}
-	d := plan.Decide(shown, rec, around, p.Policy)
-	kind, detail := s.differs(shown, d)
+func (s subject) compareSource() (found []Finding, answered bool) {
+	kind, detail := s.differs()
 	if kind == "" {
 		return nil, false
 	}
-	if s.isAnswered(plan.Observe(shown)) && len(d.Actions) == 0 {
+	if s.isAnswered(plan.Observe(s.said.Preauthorization)) && len(s.said.decided.Actions) == 0 {
 		return nil, true
 	}
-	return []Finding{{Kind: kind, Identity: rec.Identity, Detail: detail + s.next(d)}}, false
+	return []Finding{{Kind: kind, Identity: s.record.Identity, Detail: detail + s.next(), Due: s.due()}}, false
 }
 
-// differs says in what the PMS and v4, as the ledger knows it, differ.
-func (s subject) differs(p preauth.Preauthorization, d plan.Decision) (Kind, string) {
-	rec, said := s.record, says(p)
-	live := p.State == preauth.Charged || p.State == preauth.Chargeable && p.Active
+// differs says in what the PMS and v4 differ. What v4 does not show is as the ledger
+// knows it; what v4 shows otherwise than the ledger knows it has been told.
+func (s subject) differs() (Kind, string) {
+	p, rec, why, says := s.said, s.record, s.said.decided.Why, s.said.says()
+	live := p.live()
 	nothing := rec.Identity == 0 && rec.Phase != plan.Captured
 	switch {
-	case d.Why == plan.IsBaseline, p.State == preauth.Pending, p.State == preauth.Failed:
+	case why == plan.IsBaseline, p.State == preauth.Pending, p.State == preauth.Failed:
 		return "", ""
-	case p.State == preauth.Unknown && d.Why == plan.IsCaptured:
+	case p.State == preauth.Unknown && why == plan.IsCaptured:
 		return "", ""
 	case p.State == preauth.Unknown:
-		return Undecided, fmt.Sprintf("%s, a state that this version does not know", said)
+		return Undecided, fmt.Sprintf("%s, a state that this version does not know", says)
 	case nothing && (!live || len(s.holds) > 0):
 		return "", "" // nobody wants it, or v4 has it and that is told
 	case nothing:
-		return Missing, fmt.Sprintf("%s, and no hold on v4 is known for it", said)
+		return Missing, fmt.Sprintf("%s, and no hold on v4 is known for it", says)
+	case s.lacking:
+		return "", ""
 	case !live:
-		return Orphaned, fmt.Sprintf("%s, and v4 %s", said, s.has())
+		return Orphaned, fmt.Sprintf("%s, and v4 %s", says, s.has())
 	case p.State == preauth.Chargeable && rec.Phase == plan.Captured:
-		return Orphaned, fmt.Sprintf("%s, and v4 %s", said, s.has())
+		return Orphaned, fmt.Sprintf("%s, and v4 %s", says, s.has())
 	case p.AmountFault != "" || !p.Amount.Equal(rec.Amount):
-		return AmountDiffers, fmt.Sprintf("%s, and v4 %s", said, s.has())
+		if s.ownDiffers() {
+			return "", ""
+		}
+		return AmountDiffers, fmt.Sprintf("%s, and v4 %s", says, s.has())
 	case p.State == preauth.Charged && rec.Phase != plan.Captured:
-		return Uncaptured, fmt.Sprintf("%s, and v4 %s", said, s.has())
+		return Uncaptured, fmt.Sprintf("%s, and v4 %s", says, s.has())
 	default:
 		return "", ""
 	}
+}
+
+// ownDiffers tells whether v4 shows another amount than the ledger says it holds.
+func (s subject) ownDiffers() bool {
+	own := s.own()
+	return own != nil && !own.Amount.Equal(s.record.Amount.Amount)
+}
+
+// letGo tells whether v4 need not hold it any longer: the PMS has released it, or an
+// operator has answered that it is to be let go.
+func (s subject) letGo() bool {
+	return s.record.Phase == plan.Released &&
+		(s.said == nil || !s.said.live() || s.isAnswered(plan.Observe(s.said.Preauthorization)))
 }
 
 // unseen is a hold whose customer's complete reply does not show it.
@@ -128,23 +165,33 @@ func (s subject) isAnswered(seen plan.Observation) bool {
 	return s.record.Answered != nil && s.record.Answered.Equal(seen)
 }
 
-// next says what the next cycle makes of it.
-func (s subject) next(d plan.Decision) string {
+// due tells whether the next cycle sends something for it.
+func (s subject) due() bool {
+	return len(s.said.decided.Actions) > 0 && s.said.halted == "" && !s.said.older
+}
+
+// next says what the next cycle makes of it, and nothing that is not known.
+func (s subject) next() string {
+	d := s.said.decided
 	switch {
-	case d.Park != "" && s.record.Park == nil:
-		return fmt.Sprintf("; the next cycle parks it as %s: %s", d.Park, d.Detail)
-	case s.record.Park != nil:
+	case s.record.Park != nil && len(d.Actions) == 0:
 		return s.parked()
+	case s.said.older && (d.Park != "" || len(d.Actions) > 0):
+		return s.parked() + "; the state file is older than the world: `preauth-sync plan` says what the next cycle makes of it"
+	case d.Park != "":
+		return fmt.Sprintf("; the next cycle parks it as %s: %s", d.Park, d.Detail)
 	case d.Why == plan.CreatesStopped:
 		return "; creates are stopped, because a file of its property cannot be used"
-	case len(d.Actions) == 2:
-		return "; the next cycle creates and captures it"
-	case len(d.Actions) == 1 && d.Actions[0] == plan.Create:
-		return "; the next cycle creates it"
-	case len(d.Actions) == 1:
-		return "; the next cycle captures it"
-	default:
+	case len(d.Actions) == 0:
 		return ""
+	case s.said.halted != "":
+		return s.parked() + "; " + s.said.halted
+	case len(d.Actions) == 2:
+		return s.parked() + "; the next cycle creates and captures it"
+	case d.Actions[0] == plan.Create:
+		return s.parked() + "; the next cycle creates it"
+	default:
+		return s.parked() + "; the next cycle captures it"
 	}
 }
 
@@ -157,7 +204,8 @@ func (s subject) parked() string {
 	return fmt.Sprintf("; parked as %s since %s: %s", park.Reason, park.Since.UTC().Format(time.RFC3339), park.Detail)
 }
 
-// has says what v4 has by the ledger.
+// has says what v4 has, by its own word where that was heard. What is captured is the
+// ledger's word.
 func (s subject) has() string {
 	rec, captured := s.record, "has not captured it"
 	switch {
@@ -169,7 +217,11 @@ func (s subject) has() string {
 	if rec.Identity == 0 {
 		return fmt.Sprintf("or somebody else has collected %s, as an operator has said", rec.Amount)
 	}
-	return fmt.Sprintf("holds %s under identity %d and %s", rec.Amount, rec.Identity, captured)
+	amount := rec.Amount
+	if own := s.own(); own != nil {
+		amount = own.in(amount.Currency)
+	}
+	return fmt.Sprintf("holds %s under identity %d and %s", amount, rec.Identity, captured)
 }
 
 func (s subject) ledgerSays() string {
@@ -197,8 +249,21 @@ func (h held) in(currency string) preauth.Money {
 	return preauth.Money{Amount: h.Amount, Currency: currency}
 }
 
+// alsoSaid adds what the PMS says to what the ledger and v4 do.
+func (s subject) alsoSaid() string {
+	if s.said == nil {
+		return ""
+	}
+	return "; " + s.said.says()
+}
+
+// live tells whether v4 must hold it, or have captured it.
+func (p said) live() bool {
+	return p.State == preauth.Charged || p.State == preauth.Chargeable && p.Active
+}
+
 // says gives what the PMS says.
-func says(p preauth.Preauthorization) string {
+func (p said) says() string {
 	state := p.State.String()
 	if p.State == preauth.Unknown {
 		state = fmt.Sprintf("%.64q", p.StateText)

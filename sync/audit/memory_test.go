@@ -70,6 +70,10 @@ func (v *vast) Properties(context.Context) ([]plan.Property, error) {
 	return []plan.Property{{Enterprise: enterprise(), Name: hotel, FirstRunDone: true}}, nil
 }
 
+func (v *vast) Pauses(context.Context) ([]plan.Pause, error) { return nil, nil }
+
+func (v *vast) File() plan.File { return plan.File{} }
+
 func (v *vast) Sink(context.Context, string) (plan.Sink, bool, error) {
 	return plan.Sink{Proof: plan.ProofKept}, true, nil
 }

@@ -38,6 +38,10 @@ type Ledger interface {
 	ReadCycles(ctx context.Context, enterprise preauth.ID, customers []preauth.ID) (map[preauth.ID]uint64, error)
 	Discovered(ctx context.Context, enterprise preauth.ID, visit func(plan.Discovered) error) error
 	Properties(ctx context.Context) ([]plan.Property, error)
+	// Pauses gives what an operator has paused.
+	Pauses(ctx context.Context) ([]plan.Pause, error)
+	// File says whether what is remembered is older than the world.
+	File() plan.File
 	Sink(ctx context.Context, name string) (plan.Sink, bool, error)
 	// Tokens gives those that exist among the asked, by token.
 	Tokens(ctx context.Context, sink string, tokens []string) (map[string]plan.Token, error)

@@ -42,6 +42,11 @@ func TestEachDifferenceIsTold(t *testing.T) {
 			if len(found) > 0 {
 				mentions(t, found[0].Detail, d.detail)
 			}
+			for i, f := range found {
+				if f.Due != (d.due && i == len(found)-1) {
+					t.Errorf("due %t: %s", f.Due, f.Detail)
+				}
+			}
 			got := map[string]int{inMotion: summary.InMotion, isAnswered: summary.Answered, isForeign: summary.Foreign}
 			for count, n := range got {
 				if (n == 1) != (count == d.counted) || n > 1 {
@@ -81,12 +86,15 @@ func TestAWorldOfManyDifferencesIsToldExactly(t *testing.T) {
 		w := newWorld()
 		w.options.Folder, w.options.memory = folder, rapid.IntRange(1, 4096).Draw(t, "memory")
 		w.random = rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
-		want, counted := []string{}, map[string]int{}
+		want, counted, due := []string{}, map[string]int{}, 0
 		for i, at := range rapid.SliceOfN(rapid.IntRange(0, len(all)-1), 0, 60).Draw(t, "differences") {
 			d, n := all[at], 1+i
 			d.make(w, n)
 			want = append(want, d.want(n)...)
 			counted[d.counted]++
+			if d.due {
+				due++
+			}
 		}
 		// The order of the customers is none of an audit's business.
 		w.random.Shuffle(len(w.listed), func(i, j int) { w.listed[i], w.listed[j] = w.listed[j], w.listed[i] })
@@ -107,8 +115,8 @@ func TestAWorldOfManyDifferencesIsToldExactly(t *testing.T) {
 				t.Fatalf("%d %s, want %d", n, count, counted[count])
 			}
 		}
-		if len(summary.Unread) > 0 {
-			t.Fatalf("%q", summary.Unread)
+		if len(summary.Unread) > 0 || summary.Due != due {
+			t.Fatalf("%d due, want %d; %q", summary.Due, due, summary.Unread)
 		}
 	})
 }

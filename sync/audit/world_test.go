@@ -67,6 +67,9 @@ type world struct {
 	beforePoll func() error
 	methods    Methods
 
+	// older makes the ledger older than the world.
+	older bool
+
 	enterpriseErr, listErr, getErr, customersErr error
 	polls, gets                                  int
 
@@ -108,6 +111,11 @@ func (w *world) in(phase plan.Phase, n int, change ...func(*plan.Record)) {
 		each(&rec)
 	}
 	w.record(rec)
+}
+
+// holding gives a record identity n.
+func holding(n int) func(*plan.Record) {
+	return func(rec *plan.Record) { rec.Identity, rec.Amount, rec.PaymentMethodID = int64(n), eur("100"), 101 }
 }
 
 func park(why plan.Reason) func(*plan.Record) {
@@ -164,6 +172,11 @@ func (w *world) run(ctx context.Context, tell func(Finding) error) (Summary, err
 	w.batch.Property, w.batch.Sink = &w.doc, &w.sink
 	if err := w.ledger.Commit(ctx, w.batch); err != nil {
 		return Summary{}, err
+	}
+	if w.older {
+		if err := w.ledger.MarkOlder(ctx, "it is a copy"); err != nil {
+			return Summary{}, err
+		}
 	}
 	if w.options.Properties == nil {
 		w.options.Properties = []Property{w.property()}

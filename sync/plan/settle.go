@@ -53,14 +53,16 @@ func Settle(rec Record, p preauth.Preauthorization, d Decision, now time.Time) S
 	return out
 }
 
-// Order is the record as it is stored when an ordered decision is carried out: from
-// now on its charge is news, so that cycles and retries go on where a backfill was
-// interrupted or refused.
+// Order is what is stored when an ordered decision is carried out. A mark is lifted
+// first, by itself. Then the order goes with the intent: from then on the charge is
+// news, so that cycles and retries go on where a backfill was interrupted or refused.
 func (s Settled) Order() Settled {
+	s.Changed = true
 	if s.Record.Park != nil {
-		s.Lifted = s.Record.Park.Reason
+		s.Lifted, s.Record.Park = s.Record.Park.Reason, nil
+		return s
 	}
-	s.Record.Phase, s.Record.History, s.Record.Park, s.Changed = None, HistoryFresh, nil, true
+	s.Record.Phase, s.Record.History = None, HistoryFresh
 	return s
 }
 
