@@ -136,9 +136,15 @@ func pack(ctx context.Context, out, packager, arch string, made stamps) error {
 	nfpm := exec.CommandContext(ctx, "go", "tool", //nolint:gosec // so is the folder
 		"-modfile=tools/nfpm/go.mod", "nfpm", "package",
 		"--config", "packaging/nfpm.yaml", "--packager", packager, "--target", out)
-	nfpm.Env = append(os.Environ(), "PARTS="+filepath.Join(out, "parts"), "ARCH="+arch,
+	nfpm.Env = append(os.Environ(), "PARTS="+filepath.Join(out, "parts"), "ARCH="+arch, "SYNOPSIS="+synopses[packager],
 		"VERSION="+made.version, "SOURCE_DATE_EPOCH="+strconv.FormatInt(made.time.Unix(), 10))
 	return do(nfpm)
+}
+
+// synopses are the first lines of the packages' descriptions. An rpm has a summary in
+// its place.
+var synopses = map[string]string{ //nolint:gochecknoglobals // a constant table
+	"deb": "Mirror card preauthorizations from a hotel PMS into a billing platform\n",
 }
 
 const sumsFile = "SHA256SUMS"

@@ -77,8 +77,35 @@ func (m manual) page(cmd *cobra.Command) []byte {
 // ragged sets lines that are neither stretched nor hyphenated: most words are names.
 const ragged = ".ad l\n.nh\n"
 
-// surroundings are the environment and the files, on the first page.
-const surroundings = `.SH ENVIRONMENT
+// surroundings are the exit codes, the environment and the files, on the first page.
+const surroundings = `.SH EXIT STATUS
+.TP
+.B 0
+done; the daemon: stopped by a signal
+.TP
+.B 1
+failed: something could not be read or sent, or is newly parked for an outcome, or an outcome is not known; anything else that went wrong
+.TP
+.B 2
+plan found something to do, or audit a difference
+.TP
+.B 3
+the configuration is refused
+.TP
+.B 4
+the state file is locked by another process
+.TP
+.B 5
+the fuse has blown: a plan is larger than mirror.max_actions_per_cycle (run \-\-once)
+.TP
+.B 6
+the state file is refused: corrupt, foreign, of a newer version, for other addresses or enterprises, or a start that cannot be made safe
+.TP
+.B 130
+interrupted
+.PP
+When several apply, the first of 6, 4, 3, 130, 5, 1, 2 counts.
+.SH ENVIRONMENT
 .TP
 .B PREAUTH_SYNC_CONFIG
 the configuration file, where \-\-config does not name one

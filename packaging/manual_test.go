@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -75,6 +76,33 @@ func TestManReadsEveryPageWithoutAComplaint(t *testing.T) {
 		if err := read.Run(); err != nil || complaints.Len() > 0 {
 			t.Errorf("%s: %v: %s", cmd.CommandPath(), err, complaints.String())
 		}
+	}
+}
+
+var exitRow = regexp.MustCompile(`(?m)^\| (\d+) \|`)
+
+// TestTheFirstPageHasTheExitCodesOfTheReadme, which are held against the code.
+func TestTheFirstPageHasTheExitCodesOfTheReadme(t *testing.T) {
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(readme), "<!-- exit codes -->\n")
+	table, order, _ := strings.Cut(table, "\n\n")
+	_, status, _ := strings.Cut(surroundings, ".SH EXIT STATUS\n")
+	status, _, _ = strings.Cut(status, ".SH ")
+	want, got := []string{}, []string{}
+	for _, row := range exitRow.FindAllStringSubmatch(table, -1) {
+		want = append(want, row[1])
+	}
+	for _, paragraph := range regexp.MustCompile(`(?m)^\.B (\d+)$`).FindAllStringSubmatch(status, -1) {
+		got = append(got, paragraph[1])
+	}
+	if diff := cmp.Diff(want, got); diff != "" || len(want) < 5 {
+		t.Errorf("(-README +page):\n%s", diff)
+	}
+	if order, _, _ = strings.Cut(order, "\n"); order == "" || !strings.Contains(status, order) {
+		t.Errorf("the page does not say %q", order)
 	}
 }
 

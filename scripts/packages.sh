@@ -16,8 +16,9 @@ root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 mkdir -p "$root"/var/lib/dpkg/{info,updates}
 touch "$root/var/lib/dpkg/status"
+# Nothing else is installed there, not even what it depends on.
 to_root() {
-	dpkg --root="$root" --force-script-chrootless --log=/dev/null "$@" >/dev/null
+	dpkg --root="$root" --force-script-chrootless --force-depends --log=/dev/null "$@" >/dev/null
 }
 fail() {
 	printf '%s\n' "$*" >&2
@@ -33,6 +34,7 @@ preauth_sync=$root/usr/bin/preauth-sync
 "$preauth_sync" -c "$root/etc/preauth-sync/config.yaml" check --offline
 for script in "$root"/usr/share/bash-completion/completions/*; do bash -n "$script"; done
 [ "$(stat -c %a "$root/etc/preauth-sync/credentials")" = 700 ] || fail "the credentials are not root's alone"
+[ -s "$root/usr/share/doc/preauth-sync/docs/runbook.md" ] || fail "the runbook is not there"
 scripts/units.sh "$root"
 
 echo "-- root's commands find the credentials that the service gets copies of"
@@ -61,3 +63,5 @@ for rpm in dist/*.rpm; do
 done
 [ "$(rpm --query --package --configfiles "$rpm" | sort | tr '\n' ' ')" = "/etc/preauth-sync/config.yaml /etc/preauth-sync/service.conf " ] ||
 	fail "the rpm would replace a configuration"
+rpm --query --package --requires "$rpm" | grep -qx /usr/bin/kill || fail "the rpm does without what a reload needs"
+[ "$(dpkg-deb --field "$deb" Depends)" = procps ] || fail "the deb does without what a reload needs"

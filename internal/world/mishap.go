@@ -54,6 +54,7 @@ func (w *world) lose(t throw) {
 			}
 			if d.beside.generation == 0 && d.file.generation == 0 {
 				d.file.older = "an operator says so"
+				d.stands(d.beside) // it is counted anew from here
 			}
 		default:
 			w.say("disk", "the file is deleted")

@@ -3,6 +3,7 @@ package alerts_test
 import (
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -53,6 +54,16 @@ func lasts(length time.Duration, happens behaviour) behaviour {
 	return func(since time.Duration, was float64) float64 {
 		if since >= length {
 			return was
+		}
+		return happens(since, was)
+	}
+}
+
+// returns makes a series that is not scraped for so long.
+func returns(after time.Duration, happens behaviour) behaviour {
+	return func(since time.Duration, was float64) float64 {
+		if since < after {
+			return unscraped()
 		}
 		return happens(since, was)
 	}
@@ -172,4 +183,43 @@ func TestWhatIsParkedInFlightIsNotInDoubtToo(t *testing.T) {
 	if at := fires(evaluate(t, db, rule.Expr), time.Duration(rule.For)); len(at) > 0 {
 		t.Errorf("it fires: %v", at)
 	}
+}
+
+// TestWhatNobodyKnewOfAnHourAgoIsNewlyParked: there is nothing to compare it with.
+func TestWhatNobodyKnewOfAnHourAgoIsNewlyParked(t *testing.T) {
+	const selector = `preauth_sync_parked{reason="unknown_capture"}`
+	rule, scrape := rules(t)["PreauthSyncNewlyParked"], scraped(t)
+	none := slices.Clone(scrape) // of what is parked
+	for i, s := range none {
+		if s.labels.Get(model.MetricNameLabel) == "preauth_sync_parked" {
+			none[i].value = unscraped()
+		}
+	}
+	for name, c := range map[string]struct {
+		scrape []sample
+		parked change
+		after  time.Duration
+	}{
+		"at a first start":              {none, change{selector, becomes(1)}, 0},
+		"after a downtime of two hours": {scrape, change{selector, returns(2*time.Hour, becomes(1))}, 2 * time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			matrix := evaluate(t, world(t, c.scrape, []change{c.parked}), rule.Expr)
+			at := fires(matrix, time.Duration(rule.For))
+			if len(at) != 1 {
+				t.Fatalf("it should fire once: %v", at)
+			}
+			for labels, after := range at {
+				if after < c.after || after > c.after+5*time.Minute {
+					t.Errorf("%s fires %s after the change", labels, after)
+				}
+			}
+		})
+	}
+	t.Run("but not when nothing is parked", func(t *testing.T) {
+		db := world(t, scrape, []change{{`preauth_sync_parked`, returns(2*time.Hour, becomes(0))}})
+		if at := fires(evaluate(t, db, rule.Expr), time.Duration(rule.For)); len(at) > 0 {
+			t.Errorf("it fires: %v", at)
+		}
+	})
 }

@@ -1,6 +1,7 @@
 package alerts_test
 
 import (
+	"math"
 	"slices"
 	"testing"
 	"time"
@@ -22,6 +23,9 @@ const (
 
 func began() time.Time { return time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC) }
 
+// unscraped is the value of a series that a scrape does not have.
+func unscraped() float64 { return math.NaN() }
+
 func newParser() parser.Parser { return parser.NewParser(parser.Options{}) }
 
 // change is what a made-up world does to the series of a selector. They are made
@@ -32,7 +36,7 @@ type change struct {
 }
 
 // behaviour gives what a series has, so long after the change, in the place of what
-// it would have.
+// it would have; unscraped when it has nothing.
 type behaviour func(since time.Duration, was float64) float64
 
 // world stores twelve hours of a daemon whose scrapes were those given, but for
@@ -76,6 +80,9 @@ func world(t *testing.T, scrape []sample, changes []change) storage.Queryable {
 			}
 		}
 		for i, s := range scrape {
+			if math.IsNaN(values[i]) {
+				continue
+			}
 			if _, err := appender.Append(0, s.labels, now.UnixMilli(), values[i]); err != nil {
 				t.Fatal(err)
 			}
