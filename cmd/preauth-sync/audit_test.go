@@ -3,8 +3,10 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -153,4 +155,66 @@ func TestADaemonAuditsBesideItsCycles(t *testing.T) {
 	}
 	open()
 	d.stop(t)
+}
+
+// TestAnAuditThatIsBrokenOffLeavesCompleteJSON breaks it off between two findings, by
+// each signal to it, and to the daemon that it asks.
+func TestAnAuditThatIsBrokenOffLeavesCompleteJSON(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		daemon bool
+		signal syscall.Signal
+		code   int
+		says   string
+	}{
+		{"interrupted", false, syscall.SIGINT, 130, "interrupted"},
+		{"terminated", false, syscall.SIGTERM, 130, "interrupted"},
+		{"hung up on", false, syscall.SIGHUP, 130, "interrupted"},
+		{"its daemon terminated", true, syscall.SIGTERM, 1, "the daemon stops"},
+		{"its daemon killed", true, syscall.SIGKILL, 1, "went away"},
+		{"its daemon reloaded", true, syscall.SIGHUP, 1, "begin the audit anew"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w := six(t, simulator.ConfigOptions{Timeout: 2 * time.Second, Settle: time.Millisecond, Schedule: seldom})
+			w.run(t, 0, "run", "--once")
+			ids := slices.Sorted(slices.Values(w.ids))
+			none := must[int](t)
+			none(0, w.SetState(ids[0], "Cancelled"))
+			var d *daemon
+			if c.daemon {
+				w.control(t)
+				d = w.daemon(t)
+				d.ready(t)
+			}
+			none(0, w.RemoveHold(w.holdOf(t, ids[5]).Identity))
+			open := w.gate(t, simulator.OpGet)
+			defer open()
+			p := w.begin(t, "audit", "-o", "json")
+			if err := p.stdout.await(t.Context(), regexp.MustCompile(`"orphaned"`)); err != nil {
+				t.Fatal(err)
+			}
+			if err := w.await(t.Context(), simulator.OpGet, 1); err != nil {
+				t.Fatal(err)
+			}
+			whom := p
+			if c.daemon {
+				whom = d.process
+			}
+			none(0, whom.signal(c.signal))
+			ended(t, p, c.code)
+			var out struct {
+				Findings []finding
+				Checked  *int
+				Error    string
+			}
+			if err := json.Unmarshal([]byte(p.stdout.String()), &out); err != nil {
+				t.Fatalf("%v: %s", err, &p.stdout)
+			}
+			if len(out.Findings) != 1 || out.Checked != nil || !strings.Contains(out.Error, c.says) || !strings.Contains(p.stderr.String(), c.says) {
+				t.Errorf("%s%s", &p.stdout, &p.stderr)
+			}
+		})
+	}
 }

@@ -35,10 +35,12 @@ func (o *Operator) Audit(ctx context.Context, order control.Audit, finding func(
 		return out, err
 	}
 	defer func() { err = errors.Join(err, clients.Close()) }()
-	options, err := o.auditOptions(ctx, ledger, clients, order)
+	known, err := ledger.Properties(ctx)
 	if err != nil {
 		return out, err
 	}
+	bindings := &auditBindings{known: known, met: map[preauth.ID]string{}}
+	options := o.auditOptions(ledger, clients, order, bindings)
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	go func() {
@@ -56,33 +58,23 @@ func (o *Operator) Audit(ctx context.Context, order control.Audit, finding func(
 	if cause := context.Cause(ctx); err != nil && errors.Is(cause, errSuperseded) {
 		err = cause
 	}
-	return auditedOf(summary, clean), err
+	out = auditedOf(summary, clean)
+	out.Refused = bindings.refused
+	return out, err
 }
 
-func (o *Operator) auditOptions(ctx context.Context, ledger *state.Ledger, clients *App, order control.Audit) (audit.Options, error) {
+func (o *Operator) auditOptions(ledger *state.Ledger, clients *App, order control.Audit, bindings *auditBindings) audit.Options {
 	out := audit.Options{
 		Ledger: ledger, Sink: clients.Sink, SinkName: SinkName, OwnTokens: o.Config.V4.TransactionToken == config.TokenID,
-		Settle: o.Config.V4.Settle, Clock: o.Outside.Clock, Partial: order.Property != "",
+		Settle: o.Config.V4.Settle, Clock: o.Outside.Clock, Partial: order.Property != "", WithoutDue: order.WithoutDue,
 	}
-	known, err := ledger.Properties(ctx)
-	if err != nil {
-		return out, err
-	}
-	met := map[preauth.ID]string{}
 	for i, p := range o.Config.Properties {
 		if order.Property != "" && order.Property != p.Name {
 			continue
 		}
-		source := auditSource{Client: clients.Sources[i], check: func(enterprise preauth.ID) error {
-			if other, twice := met[enterprise]; twice {
-				return fmt.Errorf("its access token belongs to enterprise %s, as that of property %s does", enterprise, other)
-			}
-			met[enterprise] = p.Name
-			return engine.CheckBinding(known, p.Name, enterprise)
-		}}
-		out.Properties = append(out.Properties, o.audited(p, source))
+		out.Properties = append(out.Properties, o.audited(p, auditSource{Client: clients.Sources[i], name: p.Name, bindings: bindings}))
 	}
-	return out, nil
+	return out
 }
 
 // audited is a property as a cycle would mirror it.
@@ -108,11 +100,29 @@ func (o *Operator) audited(p config.Property, source audit.Source) audit.Propert
 	return out
 }
 
+// auditBindings refuse the access tokens that a cycle would refuse.
+type auditBindings struct {
+	known   []plan.Property
+	met     map[preauth.ID]string
+	refused bool
+}
+
+func (b *auditBindings) check(name string, enterprise preauth.ID) error {
+	err := engine.CheckBinding(b.known, name, enterprise)
+	if other, twice := b.met[enterprise]; twice && err == nil {
+		err = fmt.Errorf("its access token belongs to enterprise %s, as that of property %s does", enterprise, other)
+	}
+	b.met[enterprise] = name
+	b.refused = b.refused || err != nil
+	return err
+}
+
 // auditSource is a property that is not asked when a cycle would refuse it.
 type auditSource struct {
 	*connector.Client
 
-	check func(enterprise preauth.ID) error
+	name     string
+	bindings *auditBindings
 }
 
 // Enterprise names the enterprise that the token belongs to.
@@ -121,7 +131,7 @@ func (s auditSource) Enterprise(ctx context.Context) (preauth.ID, error) {
 	if err != nil {
 		return "", err
 	}
-	return enterprise, s.check(enterprise)
+	return enterprise, s.bindings.check(s.name, enterprise)
 }
 
 // redactor takes every secret out of what others have written.
@@ -136,7 +146,7 @@ func (o *Operator) redactor() *strings.Replacer {
 }
 
 func findingOf(f audit.Finding) control.Finding {
-	out := control.Finding{Kind: string(f.Kind), ID: string(f.ID), Property: f.Property, Detail: f.Detail}
+	out := control.Finding{Kind: string(f.Kind), ID: string(f.ID), Property: f.Property, Detail: f.Detail, Due: f.Due}
 	if f.Identity != 0 {
 		out.Identity = &f.Identity
 	}
@@ -146,7 +156,7 @@ func findingOf(f audit.Finding) control.Finding {
 func auditedOf(s audit.Summary, clean *strings.Replacer) control.Audited {
 	out := control.Audited{
 		Checked: s.Checked, Holds: s.Holds, Foreign: s.Foreign, InMotion: s.InMotion, Answered: s.Answered,
-		CapturedUnlisted: s.Unlisted, Found: map[string]int{}, Unread: []string{},
+		CapturedUnlisted: s.Unlisted, Found: map[string]int{}, Due: s.Due, Unread: []string{},
 	}
 	for kind, n := range s.Findings {
 		out.Found[string(kind)] = n

@@ -37,6 +37,7 @@ func (o *Operator) fill(ctx context.Context, out *control.Status) error {
 	if err != nil {
 		return err
 	}
+	out.Older = o.Ledger.File().Older
 	out.Sinks[0].TokenProof, out.Sinks[0].Outage = sink.Proof.String(), sink.Outage
 	paused, err := o.pauses(ctx)
 	if err != nil {

@@ -31,13 +31,16 @@ func TestStatusIsWhatTheStateFileCounts(t *testing.T) {
 		}},
 		Pauses: []plan.Pause{{Since: since}, {Enterprise: hotel, Since: since.Add(time.Hour)}},
 	})
+	if err := o.Ledger.MarkOlder(t.Context(), "it is a copy"); err != nil {
+		t.Fatal(err)
+	}
 	got, err := o.Status(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	later := since.Add(time.Hour)
 	want := control.Status{
-		PausedSince: &since,
+		PausedSince: &since, Older: "it is a copy",
 		Properties: []control.PropertyStatus{{
 			Name: "prague", Enterprise: string(hotel), Phases: map[string]int{"none": 1, "capturing": 1}, InDoubt: 1,
 			Parked:        map[string]int{"currency_mismatch": 1, "unknown_capture": 1},
@@ -72,7 +75,7 @@ func TestBeforeThereIsAStateFileStatusAnswersAndNothingElse(t *testing.T) {
 			"show": shown, "parked": listed, "retry": retried,
 			"export": o.Export(t.Context(), func(control.Record) error { return nil }), "backup": o.Backup(t.Context(), &strings.Builder{}),
 		} {
-			if err == nil || !strings.Contains(err.Error(), "there is no state file") || !strings.Contains(err.Error(), cfg.State.Path) {
+			if err == nil || !strings.Contains(err.Error(), "is not there yet; the first run creates it") || !strings.Contains(err.Error(), cfg.State.Path) {
 				t.Errorf("%s: %v", what, err)
 			}
 		}

@@ -19,7 +19,7 @@ func newStatus(e *env) *cobra.Command {
 		Use:   "status",
 		Short: "Say how each property stands",
 		Long: "Say how each property stands: its preauthorizations by phase, what is parked and for how much money, whose outcome\n" +
-			"is not known yet, and its last and next cycle. A running daemon is asked; without one the state file is read.",
+			"is not known yet, and its last and next cycle. A running daemon is asked; without one the state file is read.\n\n" + lookCodes,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkOutput(output); err != nil {
@@ -64,6 +64,11 @@ func head(status control.Status) [][]cell {
 			rows = append(rows, []cell{say("problem"), failure.inked("%s", problem)})
 		}
 	}
+	if why := status.Older; why != "" {
+		rows = append(rows, []cell{
+			say("state file"), warning.inked("older than the world, so that nothing it has inherited is captured by itself: %s", why),
+		})
+	}
 	if since := status.PausedSince; since != nil {
 		rows = append(rows, []cell{say("paused"), warning.inked("all writes, since %s: `preauth-sync resume` ends it", moment(*since))})
 	}
@@ -73,7 +78,11 @@ func head(status control.Status) [][]cell {
 func propertyRows(p control.PropertyStatus, daemon bool) [][]cell {
 	rows := [][]cell{{say("phases"), say("%s", counts(p.Phases))}, {say("parked"), parkedCell(p)}}
 	if p.InDoubt > 0 {
-		rows = append(rows, []cell{say("in doubt"), warning.inked("%s without a known outcome", plural(p.InDoubt, "request", "requests"))})
+		said := plural(p.InDoubt, "request", "requests") + " without a known outcome"
+		if p.Parked[string(plan.UnknownCreate)]+p.Parked[string(plan.UnknownCapture)]+p.Parked[string(plan.DuplicateFound)] > 0 {
+			said += ", counting what is parked for that"
+		}
+		rows = append(rows, []cell{say("in doubt"), warning.inked("%s", said)})
 	}
 	if since := p.PausedSince; since != nil {
 		rows = append(rows, []cell{

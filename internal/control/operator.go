@@ -86,4 +86,6 @@ type Backfill struct {
 type Audit struct {
 	// Property is the one to compare, empty for all.
 	Property string `json:"property,omitempty"`
+	// WithoutDue counts what the next cycle mends by itself, and does not hand it over.
+	WithoutDue bool `json:"without_due,omitempty"`
 }

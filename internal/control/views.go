@@ -14,6 +14,8 @@ type Status struct {
 	Sinks      []SinkStatus     `json:"sinks"`
 	// PausedSince is set while all writes are paused.
 	PausedSince *time.Time `json:"paused_since"`
+	// Older says why the state file is older than the world, empty when it is not.
+	Older string `json:"older"`
 }
 
 // DaemonStatus is a running daemon.
@@ -32,7 +34,7 @@ type PropertyStatus struct {
 	Enterprise string         `json:"enterprise_id"`
 	Phases     map[string]int `json:"phases"`
 	Parked     map[string]int `json:"parked"`
-	// InDoubt counts the requests whose outcome is not known: creating and capturing.
+	// InDoubt counts the requests whose outcome is not known, parked or not: creating and capturing.
 	InDoubt      int        `json:"in_doubt"`
 	OldestParked *time.Time `json:"oldest_parked"`
 	// ParkedAmounts adds up what is parked, by currency.
@@ -81,8 +83,8 @@ type Record struct {
 
 // Choice is an answer that fits a parked preauthorization.
 type Choice struct {
-	// Command is what goes behind `preauth-sync parked`, with capitals for what only
-	// its user knows.
+	// Command is what goes behind `preauth-sync`, with capitals for what only its user
+	// knows.
 	Command string `json:"command"`
 	// Then says in words what comes of it.
 	Then string `json:"then"`
@@ -261,6 +263,8 @@ type Finding struct {
 	Identity *int64 `json:"identity"`
 	Property string `json:"property"`
 	Detail   string `json:"detail"`
+	// Due is set when the next cycle mends it by itself.
+	Due bool `json:"due"`
 }
 
 // Audited closes an audit.
@@ -278,6 +282,11 @@ type Audited struct {
 	CapturedUnlisted int `json:"captured_unlisted"`
 	// Found counts what was handed over, by kind.
 	Found map[string]int `json:"found"`
+	// Due counts what the next cycle mends by itself, handed over or not.
+	Due int `json:"due"`
+	// Refused is set when an access token is not taken, because of the enterprise that it
+	// belongs to; Unread says which.
+	Refused bool `json:"refused"`
 	// Unread says what could not be compared, and why; the audit is not complete then.
 	Unread []string `json:"unread"`
 }

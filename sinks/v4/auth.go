@@ -222,7 +222,7 @@ func (s *session) request(ctx context.Context) (httpx.Secret, time.Time, error) 
 		return httpx.Secret{}, time.Time{}, s.refusal(answer)
 	}
 	if body.hasErrors() {
-		return httpx.Secret{}, time.Time{}, refusalOf(opLogin, answer.Status, answer.Header, body, s.auth.secrets())
+		return httpx.Secret{}, time.Time{}, explain(refusalOf(opLogin, answer.Status, answer.Header, body, s.auth.secrets()))
 	}
 	token, err := body.text("access_token")
 	if err != nil || token == "" {

@@ -89,9 +89,10 @@ func explain(refusal *preauth.SinkRefusal) error {
 // hintFor goes by the status alone (RFC 9110): what answers may not be v4, but
 // something in front of it.
 func hintFor(refusal *preauth.SinkRefusal) string {
-	key := "v4.address"
-	if refusal.Operation == opLogin {
-		key = "v4.auth.login_address"
+	const auth = "check v4.auth: something in it is wrong or disabled"
+	key, otherwise := "v4.address", ""
+	if refusal.Operation == opLogin { // OAuth refuses a password with 400 (RFC 6749, section 5.2)
+		key, otherwise = "v4.auth.login_address", auth
 	}
 	switch status := refusal.Status; {
 	case status == http.StatusNotFound, status == http.StatusMethodNotAllowed:
@@ -99,13 +100,13 @@ func hintFor(refusal *preauth.SinkRefusal) string {
 	case status >= 300 && status <= 399:
 		return "redirects are not followed: check " + key
 	case status == http.StatusUnauthorized:
-		return "check v4.auth: something in it is wrong or disabled"
+		return auth
 	case status == http.StatusForbidden:
 		return "the login of v4.auth is known but may not do this: ask for it to be allowed in v4"
 	case status == http.StatusProxyAuthRequired:
 		return "check the proxy in the environment (HTTPS_PROXY)"
 	default:
-		return ""
+		return otherwise
 	}
 }
 

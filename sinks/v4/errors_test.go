@@ -42,6 +42,33 @@ func TestARefusedReadNamesWhatToLookAt(t *testing.T) {
 	}
 }
 
+func TestARefusedLoginNamesWhatToLookAt(t *testing.T) {
+	const auth = "check v4.auth: something in it is wrong or disabled"
+	for _, each := range []struct {
+		name   string
+		answer handler
+		want   string
+	}{
+		{"400, OAuth's for a wrong password", says(400, `{"error":"invalid_grant"}`), auth},
+		{"401", says(401, ``), auth},
+		{"200 with errors", says(200, declined), auth},
+		{"404", says(404, ``), "check v4.auth.login_address: nothing there takes this request"},
+		{"a redirect", says(302, ``), "redirects are not followed: check v4.auth.login_address"},
+	} {
+		t.Run(each.name, func(t *testing.T) {
+			inBubble(t, each.answer, withLogin, func(t *testing.T, b *bench) { //nolint:thelper // the test itself
+				err := b.Ready(t.Context())
+				if err == nil || !strings.HasSuffix(err.Error(), "; "+each.want) {
+					t.Errorf("got %v, want %s", err, each.want)
+				}
+				if _, refused := errors.AsType[*preauth.SinkRefusal](err); !refused {
+					t.Error("it is no refusal any more")
+				}
+			})
+		})
+	}
+}
+
 func TestReadsAndLoginsAreTriedAsOftenAsConfigured(t *testing.T) {
 	const tries = 2
 	for name, auth := range map[string]func(*Config){"a read": withToken, "a login": withLogin} {

@@ -108,17 +108,18 @@ func refusalOf(operation string, status int, header http.Header, body object, se
 // temporary tells which statuses may change by themselves.
 func temporary(status int) bool { return httpx.RetryStatus(status) }
 
-// Get gives one object by its identity (seed), and whether there is one: a 404
-// counts as "none" only when it carries v4's errors. Any other may come from
-// something in front of it, or from a wrong address.
+// Get gives one object by its identity (seed), and whether there is one. How v4 says
+// that there is none is documented nowhere, so whatever is neither the object nor
+// clearly something else is put to a Search, whose form is: that alone says "none".
 func (c *Client) Get(ctx context.Context, identity int64) (preauth.Hold, bool, error) {
 	var hold preauth.Hold
+	shown := false
 	_, err := c.read(ctx, readRequest{
 		operation: opGet, method: http.MethodGet, address: c.objectAddress(identity),
 		parse: func(body object) error {
 			raw, ok := body.get("instance")
 			if !ok {
-				return errors.New("the reply has no instance")
+				return nil
 			}
 			var err error
 			if hold, err = parseHold(raw); err != nil {
@@ -127,16 +128,35 @@ func (c *Client) Get(ctx context.Context, identity int64) (preauth.Hold, bool, e
 			if hold.Identity != identity {
 				return fmt.Errorf("the reply shows identity %d and not the %d asked for", hold.Identity, identity)
 			}
+			shown = true
 			return nil
 		},
 	})
-	if refusal, ok := errors.AsType[*preauth.SinkRefusal](err); ok && refusal.Status == http.StatusNotFound && len(refusal.Errors) > 0 {
-		return preauth.Hold{}, false, nil
+	if err == nil && shown {
+		return hold, true, nil
 	}
-	if err != nil {
+	if err != nil && !mayMeanAbsent(err) {
 		return preauth.Hold{}, false, err
 	}
-	return hold, true, nil
+	return c.findByIdentity(ctx, identity)
+}
+
+// mayMeanAbsent tells whether a Get that failed may have failed because there is no
+// such object: by a 404 of whatever form, or by v4's own errors. 401 and 403 are about
+// the login, whatever they carry.
+func mayMeanAbsent(err error) bool {
+	refusal, ok := errors.AsType[*preauth.SinkRefusal](err)
+	if !ok {
+		return false
+	}
+	switch refusal.Status {
+	case http.StatusNotFound:
+		return true
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return false
+	default:
+		return len(refusal.Errors) > 0
+	}
 }
 
 // Reach logs in and asks for one object, to show that the sink can be used. It

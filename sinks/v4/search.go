@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// tokenTop is far more than the one object that a token of ours should have.
-	tokenTop = 100
+	// findTop is far more than the one object that a token of ours should have.
+	findTop = 100
 	// walkTop is well below the 10000 that a Search allows (vendor's docs).
 	walkTop = 1000
 )
@@ -29,15 +29,33 @@ func (c *Client) FindByToken(ctx context.Context, token string) ([]preauth.Hold,
 		return nil, errors.New("v4 search: an empty token finds nothing")
 	}
 	wanted := normalizeToken(token)
+	return c.find(ctx, condition{Name: "transactionToken", Operator: "eq", Value: token}, "token",
+		func(hold preauth.Hold) bool { return hold.Token == wanted })
+}
+
+// findByIdentity gives the object with an identity, and whether there is one. As for
+// FindByToken, a reply that shows only others says nothing.
+func (c *Client) findByIdentity(ctx context.Context, identity int64) (preauth.Hold, bool, error) {
+	found, err := c.find(ctx, condition{Name: "identity", Operator: "eq", Value: identity}, "identity",
+		func(hold preauth.Hold) bool { return hold.Identity == identity })
+	if err != nil || len(found) == 0 {
+		return preauth.Hold{}, false, err
+	}
+	return found[0], true, nil
+}
+
+// find gives every object that meets a condition, which wanted tells by itself; field
+// is what the condition is about, in words.
+func (c *Client) find(
+	ctx context.Context, where condition, field string, wanted func(preauth.Hold) bool,
+) ([]preauth.Hold, error) {
 	var found []preauth.Hold
 	others := 0
-	_, err := c.search(ctx, query{
-		Top: tokenTop, Search: []condition{{Name: "transactionToken", Operator: "eq", Value: token}},
-	}, func(holds []preauth.Hold) error {
+	_, err := c.search(ctx, query{Top: findTop, Search: []condition{where}}, func(holds []preauth.Hold) error {
 		found, others = nil, 0
 		for _, hold := range holds {
 			switch {
-			case hold.Token != wanted:
+			case !wanted(hold):
 				others++
 			case !slices.ContainsFunc(found, func(f preauth.Hold) bool { return same(f, hold) }):
 				found = append(found, hold)
@@ -49,8 +67,8 @@ func (c *Client) FindByToken(ctx context.Context, token string) ([]preauth.Hold,
 	case err != nil:
 		return nil, err
 	case len(found) == 0 && others > 0:
-		return nil, fmt.Errorf("v4 search: the sink was asked for one token and showed %d objects with others, "+
-			"so that it shows none with this one proves nothing", others)
+		return nil, fmt.Errorf("v4 search: the sink was asked for one %s and showed %d objects with others, "+
+			"so that it shows none with this one proves nothing", field, others)
 	}
 	return found, nil
 }

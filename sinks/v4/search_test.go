@@ -43,7 +43,7 @@ func TestATokenIsFound(t *testing.T) {
 					t.Error(diff)
 				}
 				sent := b.requests(false)
-				want := query{Top: tokenTop, Search: []condition{{Name: "transactionToken", Operator: "eq", Value: each.token}}}
+				want := query{Top: findTop, Search: []condition{{Name: "transactionToken", Operator: "eq", Value: each.token}}}
 				if diff := cmp.Diff(want, asked(t, sent[0].Body)); diff != "" || sent[0].Line != "POST /ResourceServer/api/v4/PaymentPreAuthorize/Search" {
 					t.Error(sent[0].Line, diff)
 				}
@@ -53,7 +53,7 @@ func TestATokenIsFound(t *testing.T) {
 }
 
 func TestAbsenceIsNeverReadFromAnUnusableReply(t *testing.T) {
-	others := make([]string, tokenTop)
+	others := make([]string, findTop)
 	for i := range others {
 		others[i] = holdJSON(int64(i+1), "other")
 	}
@@ -153,25 +153,48 @@ func TestAReadAnswered401LogsInOnceMore(t *testing.T) {
 	}
 }
 
+// searched answers a Get with one thing and a Search with another.
+func searched(get, search handler) handler {
+	return func(n int, w http.ResponseWriter, r *http.Request, body string) {
+		if r.Method == http.MethodPost {
+			search(n, w, r, body)
+			return
+		}
+		get(n, w, r, body)
+	}
+}
+
 func TestOneObjectIsRead(t *testing.T) {
+	nothing, unused := says(200, foundJSON()), says(500, "")
 	for _, each := range []struct {
 		name   string
 		answer handler
 		found  bool
-		fails  bool
+		fails  string
 	}{
-		{"there", says(200, `{"instance":`+holdJSON(4, ownToken)+`}`), true, false},
-		{"not there", says(404, declined), false, false},
-		{"404 from something else", says(404, `<html>`), false, true},
-		{"another one", says(200, `{"instance":`+holdJSON(5, ownToken)+`}`), false, true},
-		{"no instance", says(200, `{"instance":null}`), false, true},
-		{"an instance of another type", says(200, `{"instance":[]}`), false, true},
-		{"500", says(500, ``), false, true},
+		{"there", searched(says(200, `{"instance":`+holdJSON(4, ownToken)+`}`), unused), true, ""},
+		{"404 with v4's errors", searched(says(404, declined), nothing), false, ""},
+		{"404 of most servers", searched(says(404, `not found`), nothing), false, ""},
+		{"400 with v4's errors", searched(says(400, declined), nothing), false, ""},
+		{"errors beside a 200", searched(says(200, declined), nothing), false, ""},
+		{"no instance", searched(says(200, `{"instance":null}`), nothing), false, ""},
+		{"the object itself, in no envelope", searched(says(200, holdJSON(4, ownToken)), says(200, foundJSON(holdJSON(4, ownToken)))), true, ""},
+		{"404 from something in the way of that address only", searched(says(404, `<html>`), says(200, foundJSON(holdJSON(4, ownToken)))), true, ""},
+		{"404 to everything", says(404, `<html>`), false, "check v4.address"},
+		{"a search that takes no notice of its condition", searched(says(404, ``), says(200, foundJSON(holdJSON(5, ownToken)))), false, "proves nothing"},
+		{"a search that fails", searched(says(404, declined), says(500, ``)), false, "HTTP 500"},
+		{"another one", searched(says(200, `{"instance":`+holdJSON(5, ownToken)+`}`), nothing), false, "identity 5"},
+		{"an instance of another type", searched(says(200, `{"instance":[]}`), nothing), false, "not a usable object"},
+		{"garbage", searched(says(200, `<html>`), nothing), false, "not one complete JSON object"},
+		{"401", searched(says(401, declined), nothing), false, "401"},
+		{"403", searched(says(403, declined), nothing), false, "403"},
+		{"400 of something else", searched(says(400, `<html>`), nothing), false, "400"},
+		{"500", searched(says(500, ``), nothing), false, "500"},
 	} {
 		t.Run(each.name, func(t *testing.T) {
 			inBubble(t, each.answer, withToken, func(t *testing.T, b *bench) { //nolint:thelper // the test itself
 				got, found, err := b.Get(t.Context(), 4)
-				if found != each.found || (err != nil) != each.fails {
+				if found != each.found || (err != nil) != (each.fails != "") || err != nil && !strings.Contains(err.Error(), each.fails) {
 					t.Fatalf("got %v, %v", found, err)
 				}
 				if found {
@@ -185,6 +208,22 @@ func TestOneObjectIsRead(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestWhatAGetDoesNotShowIsSearchedForByItsIdentity(t *testing.T) {
+	inBubble(t, searched(says(404, ``), says(200, foundJSON())), withToken, func(t *testing.T, b *bench) { //nolint:thelper // the test itself
+		if _, found, err := b.Get(t.Context(), 4); found || err != nil {
+			t.Fatal(found, err)
+		}
+		sent := b.requests(false)
+		if len(sent) != 2 || sent[1].Line != "POST /ResourceServer/api/v4/PaymentPreAuthorize/Search" {
+			t.Fatalf("%+v", sent)
+		}
+		want := []condition{{Name: "identity", Operator: "eq", Value: 4.0}}
+		if diff := cmp.Diff(want, asked(t, sent[1].Body).Search); diff != "" {
+			t.Error(diff)
+		}
+	})
 }
 
 func TestReachGivesTheSinksClock(t *testing.T) {

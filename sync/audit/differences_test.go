@@ -31,7 +31,7 @@ const (
 )
 
 func differences() []difference {
-	return slices.Concat(inStep(), lacks(), surplus(), amounts(), moving())
+	return slices.Concat(inStep(), lacks(), lost(), surplus(), amounts(), moving())
 }
 
 func inStep() []difference {
@@ -122,22 +122,6 @@ func lacks() []difference {
 			w.in(plan.Baseline, n)
 			w.says(preauth.Chargeable, n)
 		}, wants: []string{"missing=0"}, detail: "state_regressed"},
-		{name: "lost by v4", make: func(w *world, n int) {
-			w.in(plan.Created, n)
-			w.says(preauth.Chargeable, n)
-		}, wants: []string{"missing"}, detail: "100.00 EUR, as created, and v4 does not have it; the PMS says Chargeable, 100.00 EUR"},
-		{name: "lost by v4, and charged", make: func(w *world, n int) {
-			w.in(plan.Created, n)
-			w.says(preauth.Charged, n)
-		}, wants: []string{"missing"}, detail: "as created, and v4 does not have it; the PMS says Charged, 100.00 EUR"},
-		{name: "lost by v4, and not shown by the PMS", make: func(w *world, n int) {
-			w.in(plan.Created, n)
-			w.listed = append(w.listed, customerOn(n))
-		}, wants: []string{"missing"}},
-		{name: "released, lost by v4, and wanted again", make: func(w *world, n int) {
-			w.in(plan.Released, n, holding(n))
-			w.says(preauth.Chargeable, n)
-		}, wants: []string{"missing"}},
 		{name: "parked before its create, for what has gone", make: func(w *world, n int) {
 			w.in(plan.None, n, park(plan.BadAmount))
 			w.says(preauth.Chargeable, n)
@@ -174,6 +158,27 @@ func lacks() []difference {
 			w.in(plan.Created, n, answered(w.says(preauth.Charged, n)))
 			w.held(int64(n), n)
 		}, wants: []string{"uncaptured"}, detail: "the next cycle captures it", due: true},
+	}
+}
+
+func lost() []difference {
+	return []difference{
+		{name: "lost by v4", make: func(w *world, n int) {
+			w.in(plan.Created, n)
+			w.says(preauth.Chargeable, n)
+		}, wants: []string{"missing"}, detail: "100.00 EUR, as created, and v4 does not have it; the PMS says Chargeable, 100.00 EUR"},
+		{name: "lost by v4, and charged", make: func(w *world, n int) {
+			w.in(plan.Created, n)
+			w.says(preauth.Charged, n)
+		}, wants: []string{"missing"}, detail: "as created, and v4 does not have it; the PMS says Charged, 100.00 EUR"},
+		{name: "lost by v4, and not shown by the PMS", make: func(w *world, n int) {
+			w.in(plan.Created, n)
+			w.listed = append(w.listed, customerOn(n))
+		}, wants: []string{"missing"}},
+		{name: "released, lost by v4, and wanted again", make: func(w *world, n int) {
+			w.in(plan.Released, n, holding(n))
+			w.says(preauth.Chargeable, n)
+		}, wants: []string{"missing"}},
 	}
 }
 
