@@ -3,6 +3,7 @@ package state
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 )
 
 // Kind says why a state file was refused or can no longer be used.
@@ -25,6 +26,10 @@ const (
 	Replaced
 	// Failed: a transaction could not be made durable.
 	Failed
+	// Absent: there is no file, and nothing says that there has been one. It is fs.ErrNotExist.
+	Absent
+	// Lost: there is no file, and a generation beside its place says that it has been there.
+	Lost
 )
 
 // String gives the kind as one word.
@@ -44,6 +49,10 @@ func (k Kind) String() string {
 		return "replaced"
 	case Failed:
 		return "failed"
+	case Absent:
+		return "absent"
+	case Lost:
+		return "lost"
 	default:
 		return "invalid"
 	}
@@ -79,6 +88,10 @@ func (e *Error) Error() string {
 // Unwrap gives the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
+// Is tells that an Absent file is fs.ErrNotExist. A Lost one is not: whoever goes on
+// without a file must not go on without that one.
+func (e *Error) Is(target error) bool { return e.Kind == Absent && target == fs.ErrNotExist }
+
 func (e *Error) sentence() string {
 	switch e.Kind {
 	case Corrupt:
@@ -95,6 +108,10 @@ func (e *Error) sentence() string {
 		return fmt.Sprintf("the state file %s is no longer the one that was opened", e.Path)
 	case Failed:
 		return fmt.Sprintf("the state file %s could not be written", e.Path)
+	case Absent:
+		return fmt.Sprintf("the state file %s is not there yet", e.Path)
+	case Lost:
+		return fmt.Sprintf("the state file %s is missing", e.Path)
 	default:
 		return fmt.Sprintf("the state file %s cannot be used", e.Path)
 	}
@@ -121,13 +138,18 @@ func (e *Error) advice() string {
 	case NewerSchema:
 		return "it has been left as it is: run that version again"
 	case OtherAddresses:
-		return "if it is the same system at a new address, run 'state rebind'; otherwise set state.path to another file"
+		return "mend the address if it is mistyped; if the same system has moved there, run 'state rebind'; " +
+			"for another system set state.path to another file"
 	case Locked:
 		return "only one process at a time may have it open: stop that one first, or wait for its end"
 	case Replaced:
 		return "nothing more is sent: stop this instance and put the file back, or start again on the new one"
 	case Failed:
 		return "nothing more is sent: see that the disk is writable and has room, then start again"
+	case Absent:
+		return "the first run creates it"
+	case Lost:
+		return "put it back, or a backup of it"
 	default:
 		return "see the cause"
 	}

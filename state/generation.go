@@ -10,8 +10,6 @@ import (
 	"strings"
 
 	bolt "go.etcd.io/bbolt"
-
-	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
 
 // The generation is a number that grows with every start that writes. It is
@@ -180,9 +178,15 @@ func (l *Ledger) Rebind(ctx context.Context, to Binding) error {
 	return nil
 }
 
-// Absent gives what a file made at path would know of itself at its start, for
-// a caller that plans without making it.
-func Absent(path string) plan.File {
-	_, why := readGeneration(path, wireFile{})
-	return plan.File{New: true, Older: why}
+// Find tells whether there is a state file at path: when there is none, by an *Error
+// that is Absent or Lost.
+func Find(path string) error {
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		return nil // there, or not to be seen: opening will tell
+	}
+	beside := generationPath(path)
+	if _, err := os.Lstat(beside); errors.Is(err, fs.ErrNotExist) {
+		return &Error{Kind: Absent, Path: path}
+	}
+	return &Error{Kind: Lost, Path: path, Detail: beside + " beside it says that it has been there"}
 }

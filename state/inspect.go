@@ -24,6 +24,14 @@ type inspection struct {
 	schema int
 	// pages is the number in use.
 	pages uint64
+	// stored is set when there is anything but what the file says of itself.
+	stored bool
+}
+
+// blank tells whether a file has never been of use: nothing was ever sent by it, and
+// it remembers nothing. It is as good as a new one.
+func (i inspection) blank() bool {
+	return !i.stored && i.file.Generation == 0 && i.file.Older == "" && i.file.Backup == 0
 }
 
 // inspect reads one snapshot of a file without bbolt and without changing
@@ -64,9 +72,11 @@ func inspect(path string, file io.ReaderAt, h head, c codec) (inspection, error)
 		if name == bucketMeta {
 			continue // identify has read it
 		}
-		if err := checkBucket(p, name, root); err != nil {
+		stored, err := checkBucket(p, name, root)
+		if err != nil {
 			return inspection{}, err
 		}
+		found.stored = found.stored || stored
 	}
 	if id, lost := p.lost(); lost {
 		return inspection{}, corrupt(path, "page %d is neither in use nor free", id)
@@ -126,10 +136,12 @@ func identify(p *pages, roots map[string]bucketRoot, c codec) (inspection, error
 }
 
 // checkBucket checks every document of a bucket, and the bucket's sequence: the
-// journal's is that of its highest line, every other bucket has none.
-func checkBucket(p *pages, name string, root bucketRoot) error {
+// journal's is that of its highest line, every other bucket has none. It tells
+// whether there are any.
+func checkBucket(p *pages, name string, root bucketRoot) (stored bool, err error) {
 	var highest uint64
-	err := p.bucket(root, func(e element) error {
+	err = p.bucket(root, func(e element) error {
+		stored = true
 		if e.bucket {
 			return corrupt(p.path, "%s %x is a bucket", name, e.key)
 		}
@@ -142,12 +154,12 @@ func checkBucket(p *pages, name string, root bucketRoot) error {
 		return nil
 	})
 	if err != nil {
-		return err
+		return stored, err
 	}
 	if root.sequence != highest {
-		return corrupt(p.path, "the sequence of %s is %d and should be %d", name, root.sequence, highest)
+		return stored, corrupt(p.path, "the sequence of %s is %d and should be %d", name, root.sequence, highest)
 	}
-	return nil
+	return stored, nil
 }
 
 // describe names a document for people.

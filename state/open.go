@@ -28,7 +28,7 @@ var errMoved = errors.New("it was replaced while it was being opened")
 
 // Open opens the state file. In mode ReadWrite it creates it when it is absent,
 // and brings a file of an earlier schema to this one, in one durable transaction.
-// Refusals are an *Error; an absent file in mode ReadOnly is fs.ErrNotExist.
+// Refusals are an *Error, and so is an absent file in mode ReadOnly.
 // Nothing that is refused is changed.
 func Open(options Options) (*Ledger, error) {
 	options, err := options.withDefaults()
@@ -68,10 +68,10 @@ func Open(options Options) (*Ledger, error) {
 
 // open opens the database at path, which is the ledger's own or stands aside.
 func (l *Ledger) open(path string) (inspection, error) {
-	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return inspection{}, fmt.Errorf("there is no state file %s; the daemon's first start creates it: %w", path, err)
+	if err := Find(path); err != nil {
+		return inspection{}, err
 	}
+	info, err := os.Stat(path)
 	if err != nil {
 		return inspection{}, fmt.Errorf("the state file %s cannot be looked at: %w", path, err)
 	}
@@ -147,7 +147,13 @@ func (l *Ledger) examine(path string, file *os.File) (inspection, error) {
 	if err != nil {
 		return inspection{}, err
 	}
-	return found, compareBinding(path, found.file, l.options.Binding)
+	err = compareBinding(path, found.file, l.options.Binding)
+	if err != nil && found.blank() {
+		// It was made before the configuration was right. Settle binds it anew.
+		found.file.ConnectorAddress, found.file.SinkAddress = "", ""
+		return found, nil
+	}
+	return found, err
 }
 
 func compareBinding(path string, file wireFile, asked Binding) error {

@@ -1,6 +1,7 @@
 package state_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -191,8 +192,89 @@ func TestAFileWithoutAddressesTakesThoseOfItsFirstUser(t *testing.T) {
 	if f := l.File(); f.ConnectorAddress != addresses().ConnectorAddress {
 		t.Errorf("%+v", f)
 	}
-	_ = l.Close()
+	_, advanced := l.Advance(t.Context(), false)
+	if err := errors.Join(advanced, l.Close()); err != nil {
+		t.Fatal(err)
+	}
 	if got := refusal(t, path, state.Binding{SinkAddress: "https://other.test"}); got != state.OtherAddresses {
 		t.Errorf("another sink: %s", got)
+	}
+}
+
+func TestOnlyAFileThatHasNeverBeenOfUseTakesOtherAddresses(t *testing.T) {
+	other := state.Binding{ConnectorAddress: "https://right.test", SinkAddress: "https://right4.test"}
+	for name, c := range map[string]struct {
+		use  func(ctx context.Context, l *state.Ledger) error
+		want state.Kind // of what comes when it is opened for other addresses
+	}{
+		"nothing was stored": {func(context.Context, *state.Ledger) error { return nil }, 0},
+		"something may have been sent": {func(ctx context.Context, l *state.Ledger) error {
+			_, err := l.Advance(ctx, false)
+			return err
+		}, state.OtherAddresses},
+		"it knows a property": {func(ctx context.Context, l *state.Ledger) error {
+			return l.Commit(ctx, plan.Batch{Property: &plan.Property{Enterprise: ledgertest.ID(9), Name: "prague"}})
+		}, state.OtherAddresses},
+		"writes are paused": {func(ctx context.Context, l *state.Ledger) error {
+			return l.Commit(ctx, plan.Batch{Pauses: []plan.Pause{{Since: ledgertest.At(1)}}})
+		}, state.OtherAddresses},
+		"it is older than the world": {func(ctx context.Context, l *state.Ledger) error { return l.Restored(ctx) }, state.OtherAddresses},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "state.db")
+			l, err := state.Open(state.Options{Path: path, Mode: state.ReadWrite, Binding: addresses()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(c.use(t.Context(), l), l.Close()); err != nil {
+				t.Fatal(err)
+			}
+			if read, err := state.Open(state.Options{Path: path, Binding: other}); kindOf(err) != c.want {
+				t.Errorf("opened for reading it is %s, want %s", kindOf(err), c.want)
+			} else if err == nil {
+				_ = read.Close()
+			}
+			l, err = state.Open(state.Options{Path: path, Mode: state.ReadWrite, Binding: other})
+			if kindOf(err) != c.want {
+				t.Fatalf("it is %s, want %s", kindOf(err), c.want)
+			}
+			if err != nil {
+				return
+			}
+			if _, err := l.Advance(t.Context(), false); err != nil {
+				t.Error(err)
+			}
+			if f := l.File(); f.ConnectorAddress != other.ConnectorAddress || f.SinkAddress != other.SinkAddress || f.New || f.Older != "" {
+				t.Errorf("%+v", f)
+			}
+			_ = l.Close()
+			if got := refusal(t, path, addresses()); got != state.OtherAddresses {
+				t.Errorf("the first addresses are %s", got)
+			}
+		})
+	}
+}
+
+func TestAnAbsentFileIsToldFromALostOne(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.db")
+	absent := state.Find(path)
+	if kindOf(absent) != state.Absent || !errors.Is(absent, fs.ErrNotExist) {
+		t.Errorf("a file that has never been: %v", absent)
+	}
+	advanced(t, path)
+	if err := state.Find(path); err != nil {
+		t.Errorf("a file that is there: %v", err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	lost := state.Find(path)
+	if kindOf(lost) != state.Lost || errors.Is(lost, fs.ErrNotExist) {
+		t.Errorf("a file that has been there: %v", lost)
+	}
+	_, err := state.Open(state.Options{Path: path})
+	want := "the state file " + path + " is missing: " + path + ".gen beside it says that it has been there; put it back, or a backup of it"
+	if err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
 	}
 }

@@ -110,6 +110,39 @@ func TestCommandsAskTheDaemonWhileItRunsAndTheFileOtherwise(t *testing.T) {
 	w.account(t, 6, 0)
 }
 
+func TestCheckIsFineBesideADaemonThatIs(t *testing.T) {
+	t.Parallel()
+	w := six(t, simulator.ConfigOptions{Schedule: seldom})
+	path := w.control(t)
+	d := w.daemon(t)
+	d.ready(t)
+	for _, args := range [][]string{{"check"}, {"check", "--offline"}} {
+		p := w.run(t, 0, args...)
+		if want := fmt.Sprintf("%s, in use by the daemon, pid %d\n", w.state, d.cmd.Process.Pid); !strings.Contains(p.stdout.String(), want) {
+			t.Errorf("%q does not say %q:\n%s", args, want, &p.stdout)
+		}
+	}
+
+	// It is told of a token that the daemon would not take either.
+	good := read(t, w.config)
+	other, err := w.AddEnterprise(simulator.Enterprise{Name: "not in the configuration"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.edit(t, w.Enterprises()[0].AccessToken, other.AccessToken)
+	if p := w.run(t, 6, "check"); !strings.Contains(p.stdout.String(), "FAIL  enterprise") {
+		t.Errorf("another enterprise's token:\n%s", &p.stdout)
+	}
+	write(t, w.config, good)
+
+	// Where nobody answers, whoever has the file is in the way.
+	w.edit(t, path, "")
+	if p := w.run(t, 4, "check", "--offline"); !strings.Contains(p.stdout.String(), "FAIL  state") {
+		t.Errorf("without a socket:\n%s", &p.stdout)
+	}
+	d.stop(t)
+}
+
 func TestALockedFileWithoutASocketSaysWhoHasItAndWhereNobodyAnswered(t *testing.T) {
 	t.Parallel()
 	w := six(t, simulator.ConfigOptions{Schedule: seldom})

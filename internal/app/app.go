@@ -210,7 +210,7 @@ func OpenPreview(cfg *config.Config, outside Outside) (*App, error) {
 	quiet := zap.NewNop()
 	ledger, err := OpenLedger(cfg, state.ReadOnly, outside)
 	if errors.Is(err, fs.ErrNotExist) {
-		return build(cfg, outside, memory.New(state.Absent(cfg.State.Path)), func() error { return nil }, quiet)
+		return build(cfg, outside, memory.New(plan.File{New: true}), func() error { return nil }, quiet)
 	}
 	if err != nil {
 		return nil, err

@@ -2,6 +2,8 @@ package app
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/preauth-sync/preauth-sync/internal/config"
 	"github.com/preauth-sync/preauth-sync/preauth"
@@ -13,6 +15,14 @@ import (
 // file, which is read at each call. With an error there are none at all: a card
 // that the file names must not get another card's method, nor the default.
 func Methods(cfg config.PaymentMethods) (engine.Methods, error) {
+	m, err := united(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+func united(cfg config.PaymentMethods) (methods, error) {
 	m := methods{customers: cfg.Customers, otherwise: cfg.Default}
 	if cfg.File == "" {
 		m.cards = cardsOf(cfg.CreditCards, 0)
@@ -20,11 +30,33 @@ func Methods(cfg config.PaymentMethods) (engine.Methods, error) {
 	}
 	cards, err := readMethods(cfg.File, cfg.CreditCards)
 	if err != nil {
-		return nil, fmt.Errorf(
+		return methods{}, fmt.Errorf(
 			"the payment methods file %s cannot be used, so nothing is created for this property until it is mended: %w", cfg.File, err)
 	}
 	m.cards = cards
 	return m, nil
+}
+
+// Cards is how many cards a property's payment methods name.
+type Cards struct {
+	Named int
+	// Odd are those that are no UUIDs, in order.
+	Odd []string
+}
+
+// CountCards reads the payment methods as Methods does, and counts the cards.
+func CountCards(cfg config.PaymentMethods) (Cards, error) {
+	m, err := united(cfg)
+	if err != nil {
+		return Cards{}, err
+	}
+	out := Cards{Named: len(m.cards)}
+	for _, card := range slices.Sorted(maps.Keys(m.cards)) {
+		if !preauth.IsUUIDForm(card) {
+			out.Odd = append(out.Odd, card)
+		}
+	}
+	return out, nil
 }
 
 // methods looks a card's payment method up: the card's own entry, the

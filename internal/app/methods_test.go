@@ -147,6 +147,10 @@ func TestAPaymentMethodsFileThatCannotBeUsedNamesLineAndRemedy(t *testing.T) {
 		"quotes of Markdown":                {"`a`,1\n", "line 1: " + ascii + "\"`a`\""},
 		"quotes within CSV's":               {`"""a""",1` + "\n", "line 1: " + ascii + `"\"a\""`},
 		"a long card is cut":                {strings.Repeat("ä", 100) + ",1\n", "line 1: " + ascii + `"` + strings.Repeat(`\u00e4`, 10) + `\u0…`},
+		"a UUID that lacks a digit":         {card[:35] + ",1\n", "line 1: " + mistyped(card[:35])},
+		"a UUID with a digit too many":      {"a,1\n" + card + "0,1\n", "line 2: " + mistyped(card+"0")},
+		"a UUID with the letter O for zero": {"o" + card[1:] + ",1\n", "line 1: " + mistyped("o"+card[1:])},
+		"a UUID that lacks a hyphen":        {strings.Replace(card, "-", "", 1) + ",1\n", "line 1: " + mistyped(strings.Replace(card, "-", "", 1))},
 		"no method":                         {"a,\n", "line 1: " + number + `""`},
 		"zero":                              {"a,0\n", "line 1: " + number + `"0"`},
 		"below zero":                        {"a,-1\n", "line 1: " + number + `"-1"`},
@@ -178,6 +182,21 @@ func TestAPaymentMethodsFileThatCannotBeUsedNamesLineAndRemedy(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+func mistyped(card string) string {
+	return fmt.Sprintf("credit_card_id %q looks like a mistyped UUID: copy it from the PMS again", card)
+}
+
+func TestCardsThatAreNoUUIDsAreCountedApart(t *testing.T) {
+	cfg := config.PaymentMethods{CreditCards: map[string]int64{"listed": 7}, File: methodsFile(t, "x,1\n"+card+",2\n")}
+	got, err := app.CountCards(cfg)
+	if diff := cmp.Diff(app.Cards{Named: 3, Odd: []string{"listed", "x"}}, got); diff != "" || err != nil {
+		t.Errorf("error %v (-want +got):\n%s", err, diff)
+	}
+	if _, err := app.CountCards(config.PaymentMethods{File: cfg.File + "x"}); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a missing file: %v", err)
 	}
 }
 

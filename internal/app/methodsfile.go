@@ -185,11 +185,28 @@ func unfit(card string) string {
 		}
 		return ""
 	}
+	if almostUUID(card) {
+		return fmt.Sprintf("%q looks like a mistyped UUID: copy it from the PMS again", shown(card))
+	}
 	if strings.ContainsFunc(card, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("{}\"'`", r) }) {
 		const most = 64
 		return "must be printable ASCII without spaces, braces and quotes, not " + httpx.OneLine(strconv.QuoteToASCII(card), most)
 	}
 	return ""
+}
+
+// almostUUID tells what has the hyphens of a UUID, or about as many digits. That a
+// PMS's cards are UUIDs is inferred, so that what is nothing like one is let be.
+func almostUUID(card string) bool {
+	const hyphens, fewest, most = 4, 30, 34
+	digits := 0
+	for _, r := range card {
+		if strings.ContainsRune("0123456789abcdefABCDEF", r) {
+			digits++
+		}
+	}
+	between := strings.Count(card, "-")
+	return between == hyphens || digits+between == len(card) && digits >= fewest && digits <= most
 }
 
 func (f *methodsFile) report(line int, problem string) {

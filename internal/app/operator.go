@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"os"
 	"slices"
 
 	"github.com/preauth-sync/preauth-sync/internal/config"
@@ -35,13 +34,16 @@ type Operator struct {
 }
 
 // OpenOperator opens the configured state file for one command. It makes none: an
-// absent one stays absent, and what needs it says so.
+// absent one stays absent, and what needs it says so. A lost one is an error.
 func OpenOperator(cfg *config.Config, mode state.Mode, outside Outside) (*Operator, error) {
 	o := &Operator{Config: cfg, Outside: outside.withDefaults(), limits: limits{}}
-	if _, err := os.Stat(cfg.State.Path); errors.Is(err, fs.ErrNotExist) {
+	err := state.Find(cfg.State.Path)
+	if errors.Is(err, fs.ErrNotExist) {
 		return o, nil
 	}
-	var err error
+	if err != nil {
+		return nil, err
+	}
 	o.Ledger, err = OpenLedger(cfg, mode, o.Outside)
 	return o, err
 }
@@ -57,7 +59,7 @@ func (o *Operator) Close() error {
 // ledger is for what cannot be answered without a state file.
 func (o *Operator) ledger() (*state.Ledger, error) {
 	if o.Ledger == nil {
-		return nil, fmt.Errorf("there is no state file to use: %s is not there yet, and the first run creates it", o.Config.State.Path)
+		return nil, &state.Error{Kind: state.Absent, Path: o.Config.State.Path}
 	}
 	return o.Ledger, nil
 }

@@ -10,8 +10,8 @@ import (
 )
 
 // choices are the answers that fit a parked record, found by trying them on it.
-// with says what is known of its sink.
-func choices(rec plan.Record, with plan.Retrying, now time.Time) []control.Choice {
+// property is the name of its, with says what is known of its sink.
+func choices(rec plan.Record, property string, with plan.Retrying, now time.Time) []control.Choice {
 	if rec.Park == nil {
 		return nil
 	}
@@ -19,7 +19,9 @@ func choices(rec plan.Record, with plan.Retrying, now time.Time) []control.Choic
 	if in := rec.Intent; in != nil {
 		c.shows = in.Deadline.Add(with.Settle)
 	}
-	if !c.retry("", "", with) {
+	if rec.Park.Reason == plan.FirstSeenCharged {
+		c.backfill(property) // a retry would park it again at once
+	} else if !c.retry("", "", with) {
 		with.ResendCreate = true
 		c.retry(" --resend-create", "if v4 was searched by hand and holds nothing for it: ", with)
 		with.ResendCreate, with.ResendCapture = false, true
@@ -27,7 +29,14 @@ func choices(rec plan.Record, with plan.Retrying, now time.Time) []control.Choic
 	}
 	c.created()
 	c.resolve("captured", "if it has been collected, on v4 or elsewhere: ", plan.Answer{As: plan.Captured})
-	c.resolve("released", "to let it go: ", plan.Answer{As: plan.Released})
+	given := "to let it go: "
+	switch {
+	case rec.Identity != 0:
+		given = fmt.Sprintf("to let it go, and leave identity %d on v4 as it is: ", rec.Identity)
+	case rec.Phase == plan.Creating:
+		given = "to let it go, if v4 holds nothing for it: "
+	}
+	c.resolve("released", given, plan.Answer{As: plan.Released})
 	return c.fit
 }
 
@@ -44,6 +53,16 @@ func (c *chooser) add(command, then string) {
 	c.fit = append(c.fit, control.Choice{Command: command, Then: then})
 }
 
+// backfill is what mirrors charged history.
+func (c *chooser) backfill(property string) {
+	of := ""
+	if property != "" {
+		of = " --property " + property
+	}
+	c.add("backfill"+of+" --charged --customers FILE", fmt.Sprintf("if v4 has not collected it in another way, with customer %s in FILE: "+
+		"it is created and captured, and so is whatever else of the same customer's was charged before it was first read; look with --dry-run", c.rec.CustomerID))
+}
+
 // retry tells whether it fits, now or once the effect of what has been sent must show.
 func (c *chooser) retry(flag, given string, with plan.Retrying) bool {
 	out, err := plan.Retry(c.rec, with, c.now)
@@ -54,7 +73,7 @@ func (c *chooser) retry(flag, given string, with plan.Retrying) bool {
 	if err != nil {
 		return false
 	}
-	c.add(fmt.Sprintf("retry %s%s", c.rec.ID, flag), given+out.Then)
+	c.add(fmt.Sprintf("parked retry %s%s", c.rec.ID, flag), given+out.Then)
 	return true
 }
 
@@ -81,5 +100,5 @@ func (c *chooser) resolve(as, given string, answer plan.Answer) {
 }
 
 func (c *chooser) asked(as string) string {
-	return fmt.Sprintf("resolve %s --as %s --note TEXT", c.rec.ID, as)
+	return fmt.Sprintf("parked resolve %s --as %s --note TEXT", c.rec.ID, as)
 }

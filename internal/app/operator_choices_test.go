@@ -42,27 +42,34 @@ func TestTheChoicesAreTheAnswersThatFit(t *testing.T) {
 		"what is not parked": {rec: plan.Record{ID: id, Phase: plan.Created}},
 		"a create that can be looked up": {
 			parked(plan.DuplicateFound, plan.Creating), plan.ProofKept,
-			[]string{"retry ID", "resolve ID --as created=IDENTITY", "resolve ID --as captured", "resolve ID --as released"},
+			[]string{"parked retry ID", "parked resolve ID --as created=IDENTITY", "parked resolve ID --as captured", "parked resolve ID --as released"},
 		},
 		"a create that cannot": {
 			parked(plan.UnknownCreate, plan.Creating), plan.ProofNotKept,
-			[]string{"retry ID --resend-create", "resolve ID --as created=IDENTITY", "resolve ID --as captured", "resolve ID --as released"},
+			[]string{"parked retry ID --resend-create", "parked resolve ID --as created=IDENTITY", "parked resolve ID --as captured", "parked resolve ID --as released"},
 		},
 		"a capture that may still take effect": {
 			parked(plan.UnknownCapture, plan.Capturing), plan.ProofKept,
-			[]string{"retry ID --resend-capture (2026-03-10T12:05:00Z)", "resolve ID --as captured", "resolve ID --as released"},
+			[]string{"parked retry ID --resend-capture (2026-03-10T12:05:00Z)", "parked resolve ID --as captured", "parked resolve ID --as released"},
 		},
 		"another amount than v4 holds": {
 			parked(plan.AmountChanged, plan.Created), plan.ProofKept,
-			[]string{"retry ID", "resolve ID --as created=7", "resolve ID --as captured", "resolve ID --as released"},
+			[]string{"parked retry ID", "parked resolve ID --as created=7", "parked resolve ID --as captured", "parked resolve ID --as released"},
+		},
+		"history that a retry would park again": {
+			parked(plan.FirstSeenCharged, plan.None), plan.ProofKept,
+			[]string{
+				"backfill --property prague --charged --customers FILE", "parked resolve ID --as created=IDENTITY",
+				"parked resolve ID --as captured", "parked resolve ID --as released",
+			},
 		},
 		"what v4 has captured": {
-			parked(plan.StateRegressed, plan.Captured), plan.ProofKept, []string{"retry ID", "resolve ID --as captured"},
+			parked(plan.StateRegressed, plan.Captured), plan.ProofKept, []string{"parked retry ID", "parked resolve ID --as captured"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []string
-			for _, choice := range choices(c.rec, plan.Retrying{Proof: c.proof, Settle: 5 * time.Minute}, now) {
+			for _, choice := range choices(c.rec, "prague", plan.Retrying{Proof: c.proof, Settle: 5 * time.Minute}, now) {
 				command := strings.TrimSuffix(strings.Replace(choice.Command, string(id), "ID", 1), " --note TEXT")
 				if when, early := strings.CutPrefix(choice.Then, "from "); early {
 					command += " (" + when[:len(time.RFC3339)-5] + ")"
@@ -76,5 +83,20 @@ func TestTheChoicesAreTheAnswersThatFit(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestLettingGoSaysWhatBecomesOfTheHold(t *testing.T) {
+	seen := plan.Observation{State: preauth.Charged, Active: true}
+	for want, rec := range map[string]plan.Record{
+		"to let it go, and leave identity 7 on v4 as it is: ": {Phase: plan.Created, Identity: 7},
+		"to let it go, if v4 holds nothing for it: ":          {Phase: plan.Creating, Intent: &plan.Intent{Action: plan.Create}},
+		"to let it go: nothing is sent":                       {Phase: plan.None},
+	} {
+		rec.Park = &plan.Park{Reason: plan.SourceMissing, Seen: seen}
+		all := choices(rec, "", plan.Retrying{}, time.Time{})
+		if last := all[len(all)-1]; !strings.Contains(last.Command, "released") || !strings.HasPrefix(last.Then, want) {
+			t.Errorf("%s: %s, want %s", last.Command, last.Then, want)
+		}
 	}
 }

@@ -7,9 +7,9 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/preauth-sync/preauth-sync/internal/control"
-	"github.com/preauth-sync/preauth-sync/state"
 	"github.com/preauth-sync/preauth-sync/state/memory"
 	"github.com/preauth-sync/preauth-sync/sync/engine"
+	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
 
 // Plan says what the next cycle would do. It polls, and sends nothing that writes.
@@ -31,7 +31,7 @@ func (o *Operator) preview(ctx context.Context, ask func(*engine.Engine) (engine
 }
 
 func (o *Operator) previewNow(ask func(*engine.Engine) (engine.Preview, error)) (out control.Plan, err error) {
-	var ledger engine.Ledger = memory.New(state.Absent(o.Config.State.Path))
+	var ledger engine.Ledger = memory.New(plan.File{New: true})
 	if o.Ledger != nil {
 		ledger = memory.Overlay(o.Ledger)
 	}

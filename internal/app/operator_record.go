@@ -34,7 +34,7 @@ func (o *Operator) Show(ctx context.Context, id preauth.ID) (control.Record, err
 		return control.Record{}, err
 	}
 	out, err := withJournal(ctx, ledger, rec, names)
-	out.Choices = choices(rec, plan.Retrying{Proof: sink.Proof, Settle: o.Config.V4.Settle}, o.Outside.Clock())
+	out.Choices = choices(rec, out.Property, plan.Retrying{Proof: sink.Proof, Settle: o.Config.V4.Settle}, o.Outside.Clock())
 	return out, err
 }
 

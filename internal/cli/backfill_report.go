@@ -92,9 +92,17 @@ func (a *above) Write(line []byte) (int, error) {
 	return a.out.Write(line)
 }
 
-// summary prints how much would be done, and why the rest would not.
+// mostNamed is how many preauthorizations of a property a summary names.
+const mostNamed = 20
+
+// summary prints what would be done, and why the rest would not: as plan does where
+// that is short, and how much where it is not.
 func summary(p *page, next control.Plan) error {
 	for _, property := range next.Properties {
+		if len(property.Actions)+len(property.Parks) <= mostNamed {
+			propertyPlan(p, property)
+			continue
+		}
 		p.line(heading.inked("%s", property.Name))
 		var rows [][]cell
 		for _, kind := range kindsOf(property.Actions, func(a control.Action) string { return a.Action }) {
@@ -107,6 +115,7 @@ func summary(p *page, next control.Plan) error {
 			rows = append(rows, []cell{say("skip %s", why), say("%d", property.Skipped[why]), faint.inked("%s", whyInWords(plan.Why(why)))})
 		}
 		p.table("  ", rows...)
+		p.line(faint.inked("  --dry-run -o json names each of them"))
 		if property.Paused {
 			p.line(warning.inked("  writes are paused: NOTHING would be sent"))
 		}

@@ -5,14 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/preauth-sync/preauth-sync/internal/app"
 	"github.com/preauth-sync/preauth-sync/internal/config"
+	"github.com/preauth-sync/preauth-sync/internal/control"
 	"github.com/preauth-sync/preauth-sync/preauth"
 	"github.com/preauth-sync/preauth-sync/sources/connector"
 	"github.com/preauth-sync/preauth-sync/state"
@@ -25,7 +24,11 @@ func newCheck(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Check configuration, credentials, reach, state file and clock, one line each",
-		Args:  cobra.NoArgs,
+		Long: "check reads the configuration and the lists that it names, looks at the state file, and asks both APIs: whether the\n" +
+			"credentials are taken, whose they are, whether a customer can be read and v4 searched, and whether the clocks agree.\n" +
+			"It changes nothing. Clocks that differ are a warning, and no failure.\n\n" +
+			"Exit codes: 0 all is well; 1 something failed; " + refusedCodes,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := e.load()
 			if err != nil {
@@ -69,6 +72,10 @@ func (c *checker) ok(what, format string, args ...any) {
 	fmt.Fprintf(c.out, "ok    %-14s %s\n", what, fmt.Sprintf(format, args...))
 }
 
+func (c *checker) warn(what, format string, args ...any) {
+	fmt.Fprintf(c.out, "warn  %-14s %s\n", what, fmt.Sprintf(format, args...))
+}
+
 func (c *checker) fail(what string, err error) {
 	fmt.Fprintf(c.out, "FAIL  %-14s %s\n", what, err)
 	// The line says it all; the verdict carries only what the exit code needs.
@@ -96,45 +103,51 @@ func (c *checker) customers() {
 // methods reads the payment methods as a cycle does.
 func (c *checker) methods() {
 	for _, p := range c.cfg.Properties {
-		if _, err := app.Methods(p.PaymentMethods); err != nil {
+		cards, err := app.CountCards(p.PaymentMethods)
+		if err != nil {
 			c.fail("methods", fmt.Errorf("%s: %w", p.Name, err))
-		} else if p.PaymentMethods.File != "" {
-			c.ok("methods", "%s: %s can be used", p.Name, p.PaymentMethods.File)
+			continue
+		}
+		if p.PaymentMethods.File != "" {
+			c.ok("methods", "%s: %s can be used, %s named", p.Name, p.PaymentMethods.File, plural(cards.Named, "card", "cards"))
+		}
+		if odd := len(cards.Odd); odd > 0 {
+			c.warn("methods", "%s: %s no UUID, the first %q: the PMS is not known to give such Ids", p.Name, plural(odd, "card is", "cards are"), cards.Odd[0])
 		}
 	}
 }
 
+// state asks the daemon that has the state file, or looks into it.
 func (c *checker) state(ctx context.Context) {
-	ledger, err := app.OpenLedger(c.cfg, state.ReadOnly, app.Outside{})
-	if errors.Is(err, fs.ErrNotExist) {
-		c.absent(c.cfg.State.Path)
-		return
-	}
+	err := operateOn(ctx, c.cfg, state.ReadOnly, c.errors, func(o control.Operator) error {
+		status, err := o.Status(ctx)
+		if err != nil {
+			return err
+		}
+		for _, p := range status.Properties {
+			if p.Enterprise != "" {
+				c.known = append(c.known, plan.Property{Name: p.Name, Enterprise: preauth.ID(p.Enterprise)})
+			}
+		}
+		said := c.cfg.State.Path
+		file, alone := o.(*app.Operator)
+		switch {
+		case status.Daemon != nil:
+			said += fmt.Sprintf(", in use by the daemon, pid %d", status.Daemon.PID)
+		case alone && file.Ledger == nil:
+			said = (&state.Error{Kind: state.Absent, Path: said}).Error()
+		case alone && status.Older == "":
+			said += fmt.Sprintf(", generation %d", file.Ledger.File().Generation)
+		}
+		if status.Older != "" {
+			said += ", older than the world: " + status.Older
+		}
+		c.ok("state", "%s", said)
+		return nil
+	})
 	if err != nil {
 		c.fail("state", err)
-		return
 	}
-	defer func() { _ = ledger.Close() }() // opened for reading
-	if c.known, err = ledger.Properties(ctx); err != nil {
-		c.fail("state", err)
-		return
-	}
-	file := ledger.File()
-	if file.Older != "" {
-		c.ok("state", "%s, older than the world: %s", c.cfg.State.Path, file.Older)
-		return
-	}
-	c.ok("state", "%s, generation %d", c.cfg.State.Path, file.Generation)
-}
-
-// absent tells a file that has never been from one that has been lost, or left
-// behind on another host. A run would adopt what v4 holds and capture none of it.
-func (c *checker) absent(path string) {
-	if _, err := os.Lstat(path + ".gen"); errors.Is(err, fs.ErrNotExist) {
-		c.ok("state", "%s is not there yet; the first run creates it", path)
-		return
-	}
-	c.fail("state", fmt.Errorf("%s is missing, and %s.gen beside it says that it has been there: put it back, or a backup of it", path, path))
 }
 
 func (c *checker) network(ctx context.Context) {
@@ -238,7 +251,7 @@ func (c *checker) clock(who string, theirs time.Time) {
 	}
 	apart := time.Since(theirs).Round(time.Second)
 	if apart.Abs() > time.Minute {
-		fmt.Fprintf(c.out, "warn  %-14s %s apart from %s: times in logs and journal will mislead\n", "clock", apart, who)
+		c.warn("clock", "%s apart from %s: times in logs and journal will mislead", apart, who)
 		return
 	}
 	c.ok("clock", "within %s of %s", max(apart.Abs(), 2*time.Second), who)

@@ -22,6 +22,14 @@ const (
 	exitInterrupted  = 130
 )
 
+// The exit codes of commands that only look, and of those that change what is stored,
+// as their help tells them.
+const (
+	refusedCodes = "3 configuration refused; 4 state file locked; 6 state file refused; 130 interrupted."
+	lookCodes    = "Exit codes: 0 shown, whatever it shows; 1 it could not be; " + refusedCodes
+	changeCodes  = "Exit codes: 0 done; 1 not done; " + refusedCodes
+)
+
 // verdict ends a command with an exit code and, unless it is nil, an error.
 type verdict struct {
 	code int

@@ -20,7 +20,12 @@ const (
 )
 
 func addOutput(cmd *cobra.Command, output *string) {
-	cmd.Flags().StringVarP(output, "output", "o", outputTable, "output as table or json")
+	addOutputs(cmd, output, "output as table or json", outputTable, outputJSON)
+}
+
+func addOutputs(cmd *cobra.Command, output *string, usage string, all ...string) {
+	cmd.Flags().StringVarP(output, "output", "o", outputTable, usage)
+	completes(cmd, "output", func() []string { return all })
 }
 
 func checkOutput(output string) error {

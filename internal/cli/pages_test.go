@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -35,6 +37,7 @@ func TestStatusOnABadDay(t *testing.T) {
 				PID: 4711, Version: "v1.2.3", Started: noon(),
 				Problems: []string{"the sink could not be used in the last cycle: HTTP 503", "the last cycle broke off: panic"},
 			},
+			Older:       "it is a copy",
 			PausedSince: after(time.Hour),
 			Properties: []control.PropertyStatus{
 				{
@@ -79,8 +82,8 @@ func captureInDoubt() control.Record {
 			{At: noon(), Event: "something.new", Phase: "capturing"},
 		},
 		Choices: []control.Choice{
-			{Command: "retry " + anID + " --resend-capture", Then: "if v4 has no payment for it: it is captured again"},
-			{Command: "resolve " + anID + " --as captured --note TEXT", Then: "nothing more is sent for it"},
+			{Command: "parked retry " + anID + " --resend-capture", Then: "if v4 has no payment for it: it is captured again"},
+			{Command: "parked resolve " + anID + " --as captured --note TEXT", Then: "nothing more is sent for it"},
 		},
 	}
 }
@@ -92,9 +95,41 @@ func TestARecordIsAStory(t *testing.T) {
 			ID: anID, Property: "prague", Phase: "none", Updated: noon(),
 			Seen:    control.Seen{State: "Chargeable", Active: true, Fault: "no gross value"},
 			Parked:  &control.Park{Reason: plan.BadAmount, Since: noon(), Detail: "no gross value"},
-			Choices: []control.Choice{{Command: "retry " + anID, Then: "the next cycle decides afresh"}},
+			Choices: []control.Choice{{Command: "parked retry " + anID, Then: "the next cycle decides afresh"}},
 		})
 	}))
+}
+
+// Whatever ends a doubt by parking says so.
+func TestAnOutcomeThatParksSaysSo(t *testing.T) {
+	for _, event := range []string{
+		telemetry.CreateUnknown, telemetry.CreateAbsent, telemetry.CreateRejected, telemetry.CaptureUnknown, telemetry.CaptureRejected,
+	} {
+		plain, parked := happened(control.Entry{Event: event}), happened(control.Entry{Event: event, Reason: plan.UnknownCreate})
+		if parked != plain+": parked as unknown_create" {
+			t.Errorf("%s: %q, and without a reason %q", event, parked, plain)
+		}
+	}
+}
+
+// A short summary names what it counts; a long one says where it is named.
+func TestASummaryNamesWhatIsFew(t *testing.T) {
+	var few, many control.PropertyPlan
+	for i := range mostNamed + 1 {
+		action := control.Action{ID: fmt.Sprintf("id-%d", i), Action: "create", Amount: "1", Currency: "EUR"}
+		if many.Actions = append(many.Actions, action); i < mostNamed-1 {
+			few.Actions = append(few.Actions, action)
+		}
+	}
+	few.Parks = []control.PlannedPark{{ID: "a-park", Reason: plan.FirstSeenCharged, Detail: "why", New: true}}
+	short := printed(t, func(p *page) error { return summary(p, control.Plan{Properties: []control.PropertyPlan{few}}) })
+	long := printed(t, func(p *page) error { return summary(p, control.Plan{Properties: []control.PropertyPlan{many}}) })
+	if !strings.Contains(short, "id-18 ") || !strings.Contains(short, "a-park  why") || strings.Contains(short, "-o json") {
+		t.Errorf("the short one:\n%s", short)
+	}
+	if strings.Contains(long, "id-") || !strings.Contains(long, "create  21  21.00 EUR") || !strings.Contains(long, "--dry-run -o json names each") {
+		t.Errorf("the long one:\n%s", long)
+	}
 }
 
 // Every event that the journal carries has a sentence of its own.

@@ -21,8 +21,11 @@ func newParked(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "parked",
 		Short: "List what is parked, and answer it",
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Long: "What is parked waits: nothing is sent for it until its cause is gone, or somebody has answered. `parked list` shows it,\n" +
+			"`preauth-sync show ID` tells the story of one and which answers fit it, `parked retry` and `parked resolve` answer. An\n" +
+			"answer cannot be taken back.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newParkedList(e), newParkedRetry(e), newParkedResolve(e))
 	return cmd
@@ -37,6 +40,8 @@ func newParkedList(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list [ID...]",
 		Short: "List what is parked, the oldest first",
+		Long: "List what is parked, the oldest first: all of it, or some by Id or by --reason and --property.\n\n" +
+			lookCodes,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !slices.Contains([]string{outputTable, outputJSON, outputCSV}, output) {
 				return fmt.Errorf("-o %q: use table, json or csv", output)
@@ -55,7 +60,7 @@ func newParkedList(e *env) *cobra.Command {
 		},
 	}
 	choice.add(cmd)
-	cmd.Flags().StringVarP(&output, "output", "o", outputTable, "output as table, json or csv")
+	addOutputs(cmd, &output, "output as table, json or csv", outputTable, outputJSON, outputCSV)
 	return cmd
 }
 
@@ -74,6 +79,7 @@ type parkedChoice struct{ reason, property string }
 
 func (c *parkedChoice) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&c.reason, "reason", "", "all that is parked for this `REASON`")
+	completes(cmd, "reason", reasons)
 	cmd.Flags().StringVar(&c.property, "property", "", "all that is parked of the property with this `NAME`")
 }
 

@@ -12,6 +12,8 @@ import (
 	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
 
+const answerCodes = "Exit codes: 0 all are answered; 1 some are not, and why is said; " + refusedCodes
+
 func newParkedRetry(e *env) *cobra.Command {
 	var choice parkedChoice
 	var order control.Retry
@@ -22,7 +24,7 @@ func newParkedRetry(e *env) *cobra.Command {
 			"nothing itself. An unknown create is looked up first, and sent again only once v4 is proven not to hold it. Whatever\n" +
 			"else was the cause, what still has it parks again.\n\n" +
 			"Two things cannot be found out here, and need the word of somebody who has looked in v4:\n" +
-			"--resend-create where v4 does not keep tokens, so that a create cannot be looked up, and --resend-capture.",
+			"--resend-create where v4 does not keep tokens, so that a create cannot be looked up, and --resend-capture.\n\n" + answerCodes,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var err error
 			if order.Of, err = choice.readSome(args); err != nil {
@@ -55,8 +57,9 @@ func newParkedResolve(e *env) *cobra.Command {
 			"was parked does not park again. --as is one of\n\n" +
 			"  created=IDENTITY  v4 holds it under this number and has not captured it; v4 is asked whether it is there\n" +
 			"  captured          it has been collected, on v4 or elsewhere: nothing more is sent for it\n" +
-			"  released          it is let go: nothing is sent for it while the PMS says the same; if v4 holds it, say created\n\n" +
-			"Whether a capture took effect is answered by captured, or by `parked retry --resend-capture`.",
+			"  released          it is let go: nothing is sent for it while the PMS says the same. A hold that is known here\n" +
+			"                    stays on v4, uncaptured; if v4 has one that is not known here, say created instead\n\n" +
+			"Whether a capture took effect is answered by captured, or by `parked retry --resend-capture`.\n\n" + answerCodes,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var err error
 			if order.Of, err = choice.readSome(args); err != nil {

@@ -15,7 +15,7 @@ func newPause(e *env) *cobra.Command {
 	return e.pausing("pause", "Stop all writes, or one property's, until resume",
 		"pause keeps everything that writes from being sent to v4: creates and captures, in cycles and backfills. The PMS is polled\n"+
 			"and the plan made as ever, and unknown creates are looked up. It holds at once, returns when no such request is under way\n"+
-			"any more, and survives a restart.",
+			"any more, and survives a restart.\n\n"+changeCodes,
 		func(ctx context.Context, o control.Operator, property string) ([]control.Paused, error) {
 			return o.Pause(ctx, property)
 		})
@@ -24,7 +24,7 @@ func newPause(e *env) *cobra.Command {
 func newResume(e *env) *cobra.Command {
 	return e.pausing("resume", "Let writes be sent again",
 		"resume lifts a pause; the next cycle sends what has been held back. The pause of all writes and those of single properties\n"+
-			"are lifted by themselves: what is still paused is said.",
+			"are lifted separately: what is still paused is said.\n\n"+changeCodes,
 		func(ctx context.Context, o control.Operator, property string) ([]control.Paused, error) {
 			return o.Resume(ctx, property)
 		})

@@ -21,7 +21,8 @@ func newPlan(e *env) *cobra.Command {
 		Use:   "plan",
 		Short: "Say what the next cycle would do, and send nothing",
 		Long: "plan polls, decides as the next cycle would, and prints it. It changes nothing and sends no request that writes;\n" +
-			"a running daemon plans between two cycles. Exit code 2 means that there is something to do.",
+			"a running daemon plans between two cycles.\n\n" +
+			"Exit codes: 0 nothing to do; 1 the plan is not complete; 2 there is something to send or to park;\n" + refusedCodes,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkOutput(output); err != nil {

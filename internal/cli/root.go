@@ -4,6 +4,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -38,7 +39,10 @@ const defaultConfig = "/etc/preauth-sync/config.yaml"
 func Main(ctx context.Context, p Process) int {
 	root := newRoot(&p) //nolint:contextcheck // cobra hands ctx to each command
 	root.SetArgs(p.Args)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
+	if _, told := errors.AsType[*usageError](err); err != nil && cmd == root && !told {
+		err = &usageError{root, oneLine(err)} // it is no command's: nothing but an unknown one
+	}
 	code := exitCode(err, ctx.Err() != nil)
 	if said := message(err); said != "" {
 		fmt.Fprintln(p.Stderr, "preauth-sync: "+said)
@@ -74,11 +78,13 @@ func newRoot(p *Process) *cobra.Command {
 	root.SetErr(p.Stderr)
 	root.PersistentFlags().StringVarP(&e.configPath, "config", "c", "",
 		"configuration `FILE` (default $PREAUTH_SYNC_CONFIG, then "+defaultConfig+")")
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return err })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usageError{cmd, err.Error()} })
 	root.AddCommand(
 		newRun(e), newPlan(e), newBackfill(e), newPause(e), newResume(e), newCheck(e), newStatus(e), newShow(e), newParked(e), newAudit(e), newState(e),
 		newSimulate(e), newDemo(e), newVersion(e), newCompletion(),
 	)
+	sayUsage(root)
+	e.completeProperties(root)
 	return root
 }
 

@@ -23,8 +23,8 @@ func newRun(e *env) *cobra.Command {
 		Long: "run is the daemon. It runs one cycle at once and then one at every tick of the schedule, until SIGTERM or SIGINT:\n" +
 			"then nothing more is begun, and what has been sent is waited for, at most v4.timeout + 15 s. A second signal\n" +
 			"ends it on the spot. SIGHUP reads the configuration again; one that is refused changes nothing.\n\n" +
-			"run --once runs one cycle of every property and returns when no intent is in flight, or after time-out +\n" +
-			"three times settle without a definite answer.\n\n" +
+			"run --once runs one cycle of every property and returns when no intent is in flight, or after v4.timeout and\n" +
+			"three times v4.settle without a definite answer.\n\n" +
 			"What happens is told in the log, on stderr.\n\n" +
 			"Exit codes: 0 done, also after SIGTERM to the daemon; 1 something could not be read or sent, or is newly parked\n" +
 			"for an outcome; 3 configuration refused; 4 state file locked; 5 fuse blown (--once); 6 state file refused;\n" +

@@ -17,7 +17,7 @@ func newShow(e *env) *cobra.Command {
 		Use:   "show ID",
 		Short: "Show one preauthorization: its record and its journal",
 		Long: "Show one preauthorization: what the PMS and v4 have of it, and the journal of all that was asked and answered. A\n" +
-			"trackingId is for v4's support, a Request-Id for the PMS's. What is parked ends with the answers that fit it.",
+			"trackingId is for v4's support, a Request-Id for the PMS's. What is parked ends with the answers that fit it.\n\n" + lookCodes,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkOutput(output); err != nil {
@@ -61,7 +61,7 @@ func recordPage(p *page, r control.Record) error {
 		p.table("  ", []cell{say("mend the cause: the mark lifts by itself in the first cycle that does not find it any more")})
 	}
 	for _, answer := range r.Choices {
-		p.table("  ", []cell{say("preauth-sync parked %s", answer.Command)})
+		p.table("  ", []cell{say("preauth-sync %s", answer.Command)})
 		p.table("    ", []cell{faint.inked("%s", answer.Then)})
 	}
 	return p.err

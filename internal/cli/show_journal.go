@@ -44,7 +44,7 @@ func happened(l control.Entry) string {
 	case telemetry.CreateUnknown:
 		return "whether v4 made the hold is not known" + parkedAs(l)
 	case telemetry.CreateAbsent:
-		return "v4 has not made the hold"
+		return "v4 has not made the hold" + parkedAs(l)
 	case telemetry.CreateRejected:
 		return "v4 refused to make the hold" + parkedAs(l)
 	case telemetry.CreateNotSent, telemetry.CaptureNotSent:

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -28,8 +29,8 @@ func newSimulate(e *env) *cobra.Command {
 		Use:   "simulate",
 		Short: "Serve both APIs on loopback, with faults on request",
 		Long: "simulate serves a PMS and a billing platform on a loopback address, writes a configuration for them into a\n" +
-			"folder, and prints it. Faults, states and what really took effect are under /simulator/, such as\n" +
-			"`curl ADDRESS/simulator/account`. It ends on a signal.",
+			"folder, and prints it. It ends on a signal. Faults, states and what really took effect are asked for meanwhile, such\n" +
+			"as with `curl ADDRESS/simulator/account`:\n\n" + simulatorGuide(),
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return simulate(cmd.Context(), e, f) },
 	}
@@ -44,6 +45,25 @@ func newSimulate(e *env) *cobra.Command {
 	flags.DurationVar(&f.settle, "settle", 2*time.Second, "v4.settle of the printed configuration")
 	flags.StringVar(&f.dir, "dir", "", "`FOLDER` for the configuration and its state file (default: a new one, removed at the end)")
 	return cmd
+}
+
+// simulatorGuide says what can be asked of the simulator's administration.
+func simulatorGuide() string {
+	var b strings.Builder
+	for _, a := range simulator.Addresses() {
+		fmt.Fprintf(&b, "  %-6s %-28s  %s\n", a.Method, a.Path, a.Does)
+	}
+	b.WriteString("\nA fault has one of these kinds, which may end in _before or _after: whether the request has had its effect by then.\n")
+	line := " "
+	for _, kind := range simulator.RequestedKinds() {
+		if len(line)+len(kind) > 110 {
+			b.WriteString(line + "\n")
+			line = " "
+		}
+		line += " " + string(kind)
+	}
+	b.WriteString(line + "\nOperations: " + strings.Join(simulator.Operations(), ", ") + ".")
+	return b.String()
 }
 
 func simulate(ctx context.Context, e *env, f simulateFlags) error {

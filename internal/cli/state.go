@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,8 +21,11 @@ func newState(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "state",
 		Short: "Look after the state file",
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Long: "The state file is the program's memory: what has been sent, and what became of it. These commands copy, check and\n" +
+			"shrink it. None of them makes one. `backup` and `export` work beside a running daemon; the others need the file alone.\n\n" +
+			changeCodes,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newStateBackup(e), newStateVerify(e), newStateCompact(e), newStateExport(e), newStateRestored(e), newStateRebind(e))
 	return cmd
@@ -40,8 +42,8 @@ func (e *env) withLedger(mode state.Mode, use func(*state.Ledger) error) error {
 }
 
 func useLedger(options state.Options, use func(*state.Ledger) error) (err error) {
-	if _, err := os.Stat(options.Path); err != nil {
-		return fmt.Errorf("there is no state file to use: %w", err)
+	if err := state.Find(options.Path); err != nil {
+		return err
 	}
 	ledger, err := state.Open(options)
 	if err != nil {

@@ -45,38 +45,13 @@ func (e *adminError) Error() string { return e.text }
 
 // administer does what one address of the administration does.
 func (w *World) administer(r *http.Request) (any, error) {
-	address := r.Method + " " + strings.TrimPrefix(r.URL.Path, adminPrefix)
-	switch address {
-	case "GET account":
-		return w.Account(), nil
-	case "GET effects":
-		return orEmpty(w.Effects()), nil
-	case "GET holds":
-		return w.Holds(), nil
-	case "GET requests":
-		return orEmpty(w.Requests()), nil
-	case "GET reconcile":
-		return w.Reconcile(), nil
-	case "GET preauthorizations":
-		return w.adminShow(r)
-	case "POST preauthorizations":
-		return w.adminPut(r)
-	case "DELETE preauthorizations":
-		return struct{}{}, w.Remove(r.URL.Query().Get("id"))
-	case "POST faults":
-		return w.adminFault(r)
-	case "DELETE faults":
-		w.ClearFaults()
-		return struct{}{}, nil
-	case "POST chaos":
-		return w.adminChaos(r)
-	case "GET options":
-		return wireOf(w.Settings()), nil
-	case "POST options":
-		return w.adminSettings(r)
-	default:
-		return nil, &adminError{http.StatusNotFound, "the administration has no " + address}
+	asked := r.Method + " " + r.URL.Path
+	for _, each := range Addresses() {
+		if each.Method+" "+each.Path == asked {
+			return each.do(w, r)
+		}
 	}
+	return nil, &adminError{http.StatusNotFound, "the administration has no " + asked + "; GET " + adminPrefix + " says what it has"}
 }
 
 func orEmpty[T any](list []T) []T {

@@ -134,3 +134,34 @@ func TestAdministrationRefuses(t *testing.T) {
 		t.Errorf("a refused change was made: %+v", got)
 	}
 }
+
+func TestTheAdministrationSaysWhatItHas(t *testing.T) {
+	b := overTCP(t)
+	var guide struct {
+		Addresses  []simulator.Address `json:"addresses"`
+		APIs       []string            `json:"apis"`
+		Operations []string            `json:"operations"`
+		Kinds      []simulator.Kind    `json:"kinds"`
+	}
+	b.ask(http.MethodGet, "", "", &guide)
+	if len(guide.Addresses) == 0 || len(guide.APIs) != 2 {
+		t.Fatalf("%+v", guide)
+	}
+	for _, address := range guide.Addresses {
+		path := strings.TrimPrefix(address.Path, "/simulator/")
+		if got := b.ask(address.Method, path, "{}", nil); strings.Contains(got.body, "the administration has no") {
+			t.Errorf("%s %s: %s", address.Method, address.Path, got.body)
+		}
+	}
+	for _, operation := range guide.Operations {
+		for _, kind := range guide.Kinds {
+			fault := `{"operation":"` + operation + `","kind":"` + string(kind) + `_before","nth":9}`
+			if got := b.ask(http.MethodPost, "faults", fault, nil); got.status != http.StatusOK {
+				t.Errorf("%s: %s", fault, got.body)
+			}
+		}
+	}
+	if got := b.ask(http.MethodGet, "nothing", "", nil); got.status != http.StatusNotFound || !strings.Contains(got.body, "GET /simulator/ says what it has") {
+		t.Errorf("%+v", got)
+	}
+}

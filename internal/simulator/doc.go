@@ -37,6 +37,7 @@
 // Bodies and replies are JSON; a refused request answers 4xx {"error": "…"}.
 // Unknown members are refused. Durations are Go durations such as "2s".
 //
+//	GET    /simulator/                   lists these addresses, and what a fault can name
 //	GET    /simulator/account            creates, captures, duplicates, violations
 //	GET    /simulator/effects            every create and capture that took effect
 //	GET    /simulator/holds              what v4 holds, with the tokens as sent and as stored

@@ -67,6 +67,17 @@ func Kinds() []Kind {
 	}
 }
 
+// RequestedKinds lists those that can be asked for over HTTP; each may end in _before
+// or _after, see Fault.After.
+func RequestedKinds() []Kind {
+	return slices.DeleteFunc(Kinds(), func(kind Kind) bool { return kind == KindRewrite }) // it is a function
+}
+
+// Operations lists those of both APIs.
+func Operations() []string {
+	return []string{OpPoll, OpCustomers, OpConfiguration, OpLogin, OpCreate, OpCapture, OpSearch, OpPaged, OpList, OpGet, OpUnknown}
+}
+
 // Fault is a rule: which requests meet which fault.
 type Fault struct {
 	// API and Operation choose the requests, see the constants; "" is any.
@@ -111,10 +122,7 @@ func (f Fault) Validate() error {
 	if f.API != "" && f.API != APIConnector && f.API != APIV4 {
 		return fmt.Errorf("there is no API %q: it is connector or v4", f.API)
 	}
-	operations := []string{
-		"", OpPoll, OpCustomers, OpConfiguration, OpLogin, OpCreate, OpCapture, OpSearch, OpPaged, OpList, OpGet, OpUnknown,
-	}
-	if !slices.Contains(operations, f.Operation) {
+	if f.Operation != "" && !slices.Contains(Operations(), f.Operation) {
 		return fmt.Errorf("there is no operation %q", f.Operation)
 	}
 	if f.Kind == KindRewrite && f.Rewrite == nil {

@@ -9,10 +9,16 @@ var reading = []mutation{
 		takes: "stopping at a payment methods file that cannot be used: its cards get the default",
 		edits: []edit{{
 			"internal/app/methods.go",
-			"\tif err != nil {\n\t\treturn nil, fmt.Errorf(\n",
-			"\tif err != nil {\n\t\treturn m, nil\n\t}\n\tif err != nil {\n\t\treturn nil, fmt.Errorf(\n",
+			"\tif err != nil {\n\t\treturn methods{}, fmt.Errorf(\n",
+			"\tif err != nil {\n\t\treturn m, nil\n\t}\n\tif err != nil {\n\t\treturn methods{}, fmt.Errorf(\n",
 		}},
 		red: []test{{"internal/app", "TestAPaymentMethodsFileThatCannotBeUsedNamesLineAndRemedy"}},
+	},
+	{
+		name:  "mistyped-card",
+		takes: "the refusal of a card that is a UUID but for a slip: the card that was meant gets the default",
+		edits: []edit{{"internal/app/methodsfile.go", "\tif almostUUID(card) {\n", "\tif almostUUID(card) && card == \"\" {\n"}},
+		red:   []test{{"internal/app", "TestAPaymentMethodsFileThatCannotBeUsedNamesLineAndRemedy"}},
 	},
 	{
 		name: "half-written", money: true,

@@ -70,4 +70,20 @@ var starting = []mutation{
 		}},
 		red: []test{{"state", "TestRebindIsRememberedAndThenCompared"}},
 	},
+	{
+		name:  "addresses-blank",
+		takes: "keeping a file with something in it bound to its addresses",
+		edits: []edit{{"state/inspect.go", "\treturn !i.stored && i.file.Generation == 0", "\treturn i.file.Generation == 0"}},
+		red:   []test{{"state", "TestOnlyAFileThatHasNeverBeenOfUseTakesOtherAddresses"}},
+	},
+	{
+		name:  "lost",
+		takes: "telling a lost state file from one that has never been",
+		edits: []edit{{
+			"state/generation.go",
+			"\tif _, err := os.Lstat(beside); errors.Is(err, fs.ErrNotExist) {\n",
+			"\tif _, err := os.Lstat(beside); err != nil || beside != \"\" {\n",
+		}},
+		red: []test{{"state", "TestAnAbsentFileIsToldFromALostOne"}},
+	},
 }
