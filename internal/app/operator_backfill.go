@@ -20,7 +20,7 @@ func (o *Operator) Backfill(ctx context.Context, order control.Backfill, progres
 		return control.Account{}, err
 	}
 	opts := engine.Backfill{
-		Customers: order.Customers, Charged: order.Charged, Limit: order.Limit, Wait: o.daemon == nil,
+		Customers: order.Customers, Charged: order.Charged, Limit: order.Limit, Agreed: order.Agreed, Wait: o.daemon == nil,
 		Progress: func(p engine.BackfillProgress) {
 			progress(control.Progress{
 				Customers: p.Customers, CustomersTotal: p.Total, Polled: p.Counts.Polled, Created: p.Counts.Created,
@@ -66,7 +66,7 @@ func (o *Operator) checkBackfill(ctx context.Context, order control.Backfill) er
 		return fmt.Errorf("no property is called %.64q; the configuration has %q", order.Property, all)
 	case len(order.Customers) > 0 && order.Property == "" && len(all) > 1:
 		return fmt.Errorf("customers belong to one property: name it, one of %q", all)
-	case order.Limit < 0:
+	case order.Limit < 0 || order.Agreed < 0:
 		return fmt.Errorf("the limit is %d: it is the most preauthorizations that are acted on, or 0 for all", order.Limit)
 	case order.DryRun || o.Ledger == nil:
 		return nil

@@ -32,8 +32,9 @@ func newBackfill(e *env) *cobra.Command {
 		Use:   "backfill",
 		Short: "Mirror history in one go, after showing what that means",
 		Long: "backfill polls everybody once and mirrors what it finds: the same plan and journal as a cycle's, without the fuse.\n" +
-			"It first shows what it would do, and asks. Interrupted anywhere, another backfill goes on where the ledger is. While a\n" +
-			"daemon runs it is the daemon that does it, and its cycles go before.\n\n" +
+			"It first shows what it would do, and asks; it then acts on no more preauthorizations than it has shown. Interrupted\n" +
+			"anywhere, another backfill goes on where the ledger is. While a daemon runs it is the daemon that does it, and its\n" +
+			"cycles go before.\n\n" +
 			"--charged also creates and captures what was charged before it was first read: the baseline, and what is parked as\n" +
 			"first_seen_charged. Only for guests whose money v4 has not collected in another way. What it has begun cycles go on with.\n\n" +
 			"Exit codes: 0 done; 1 something could not be read or sent, is newly parked for an outcome, or without a definite\n" +
@@ -83,7 +84,7 @@ func (b *backfilling) run(ctx context.Context) error {
 			if err != nil || shown == 0 {
 				return err
 			}
-			b.order.Limit = shown // what has come since was not agreed to
+			b.order.Agreed = shown // what has come since was not agreed to
 		}
 		account, err := o.Backfill(ctx, b.order, reporter.progress)
 		reporter.done()

@@ -78,6 +78,9 @@ type Backfill struct {
 	Charged bool `json:"charged,omitempty"`
 	// Limit is the most preauthorizations that are acted on, 0 for no limit.
 	Limit int `json:"limit,omitempty"`
+	// Agreed is the most that somebody has agreed to, 0 for no bound; everybody is
+	// polled all the same.
+	Agreed int `json:"agreed,omitempty"`
 	// DryRun plans and sends nothing.
 	DryRun bool `json:"dry_run,omitempty"`
 }

@@ -56,7 +56,7 @@ var ordering = []mutation{
 	{
 		name: "limit", money: true,
 		takes: "the limit of a backfill",
-		edits: []edit{{"sync/engine/backfill.go", "\ttaken := min(len(items), b.opts.Limit-b.taken)\n", "\ttaken := len(items)\n"}},
+		edits: []edit{{"sync/engine/backfill.go", "\t\t\ttaken = min(taken, most-b.taken)\n", "\t\t\t_ = most\n"}},
 		red:   []test{{"sync/engine", "TestTheLimitOfABackfill"}},
 	},
 	{
@@ -125,7 +125,7 @@ var ordering = []mutation{
 	{
 		name: "answer-binds", money: true,
 		takes: "the bound of a question's answer: what comes while somebody reads it is sent too",
-		edits: []edit{{"internal/cli/backfill.go", "\t\t\tb.order.Limit = shown // what has come since was not agreed to\n", ""}},
+		edits: []edit{{"internal/cli/backfill.go", "\t\t\tb.order.Agreed = shown // what has come since was not agreed to\n", ""}},
 		red:   []test{{"internal/cli", "TestAnAnswerBindsWhatABackfillSends"}},
 	},
 }

@@ -25,6 +25,9 @@ type Backfill struct {
 	// Limit is the most preauthorizations that are acted on, 0 for no limit. Once it
 	// is reached nobody else is polled.
 	Limit int
+	// Agreed is the most that somebody has agreed to, 0 for no bound. What comes beyond
+	// it is not acted on; everybody is polled all the same.
+	Agreed int
 	// Wait is Cycle's.
 	Wait bool
 	// Progress, unless nil, is told how far it is, several times a second at most.
@@ -184,13 +187,18 @@ func (b *backfill) goesOn() bool {
 	return b.left
 }
 
-// within gives those of a reply's items that are within the limit.
+// within gives those of a reply's items that are within the limit and agreed to.
 func (b *backfill) within(items []*item) []*item {
-	if b == nil || b.opts.Limit == 0 {
+	if b == nil {
 		return items
 	}
 	b.mu.Lock()
-	taken := min(len(items), b.opts.Limit-b.taken)
+	taken := len(items)
+	for _, most := range []int{b.opts.Limit, b.opts.Agreed} {
+		if most > 0 {
+			taken = min(taken, most-b.taken)
+		}
+	}
 	b.taken += taken
 	b.mu.Unlock()
 	for _, it := range items[taken:] {

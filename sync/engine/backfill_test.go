@@ -12,6 +12,7 @@ import (
 	"github.com/preauth-sync/preauth-sync/internal/config"
 	"github.com/preauth-sync/preauth-sync/internal/control"
 	"github.com/preauth-sync/preauth-sync/internal/simulator"
+	"github.com/preauth-sync/preauth-sync/internal/telemetry"
 	"github.com/preauth-sync/preauth-sync/preauth"
 	"github.com/preauth-sync/preauth-sync/sync/engine"
 	"github.com/preauth-sync/preauth-sync/sync/plan"
@@ -114,6 +115,21 @@ func TestTheLimitOfABackfill(t *testing.T) {
 		b.backfill(engine.Backfill{Charged: true, Wait: true})
 		b.expect(old, plan.Captured, "")
 		b.expect(older, plan.Captured, "")
+	})
+}
+
+func TestWhatWasAgreedToBoundsWhatIsSentAndNotWhoIsPolled(t *testing.T) {
+	inBench(t, func(b *bench) {
+		b.hold("10")
+		b.hold("20")
+		b.configure()
+		b.crowd(2500)
+		b.start()
+		got := only(b.backfill(engine.Backfill{Agreed: 1, Wait: true}))
+		if got.Report.Counts.Created != 1 || got.Skipped[plan.BeyondLimit] != 1 || b.polled() != 3 {
+			t.Errorf("%d polls, %+v", b.polled(), got)
+		}
+		b.told(telemetry.FirstRunOpen, 0)
 	})
 }
 
