@@ -221,16 +221,16 @@ func TestTwoBackfillsAtOnceBothEnd(t *testing.T) {
 				synctest.Wait()
 			}
 		}
-		steps := 0
+		var steps atomic.Int64
 		limit := func() {
-			if steps++; steps > 1000 {
+			if steps.Add(1) > 1000 {
 				stop()
 			}
 		}
 		b.step.Store(&limit)
 		_, err := b.app.Engine.Backfill(ctx, engine.Backfill{})
 		if err = errors.Join(err, <-second); err != nil {
-			t.Errorf("after %d steps and %d polls: %v", steps, b.polled(), err)
+			t.Errorf("after %d steps and %d polls: %v", steps.Load(), b.polled(), err)
 		}
 		b.effects(len(ids), 0)
 	})
