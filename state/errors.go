@@ -85,6 +85,12 @@ func (e *Error) Error() string {
 	return text + "; " + e.advice()
 }
 
+// IsFailed tells whether an error says that the file can no longer be written.
+func IsFailed(err error) bool {
+	refused, ok := errors.AsType[*Error](err)
+	return ok && (refused.Kind == Failed || refused.Kind == Replaced)
+}
+
 // Unwrap gives the cause.
 func (e *Error) Unwrap() error { return e.Err }
 

@@ -279,9 +279,9 @@ func (a *App) sinkOptions() engine.SinkOptions {
 // on. With an error the old one holds and nothing has changed. What the state
 // file is bound to cannot change while it is open: its path and both addresses,
 // and whose tokens the properties have. Credentials that either API refuses are
-// an error too; an API that cannot be reached says nothing. It is to be called
-// between two cycles: what a cycle under way sends does not count towards a
-// limit that changes.
+// an error too; an API that cannot be reached says nothing. It is for a
+// function that the engine's Between runs: what is sent meanwhile would not count
+// towards a limit that changes.
 func (a *App) Reload(ctx context.Context, cfg *config.Config) error {
 	if cfg.State.Path != a.Config.State.Path {
 		return fmt.Errorf("state.path has changed from %s to %s: stop the program and start it again for that",
@@ -300,8 +300,7 @@ func (a *App) Reload(ctx context.Context, cfg *config.Config) error {
 	if err := next.vouch(ctx, a.ledger); err != nil {
 		return errors.Join(err, next.Close())
 	}
-	// A reload that has come this far is finished, also when the program stops meanwhile.
-	if err := a.Engine.Reconfigure(context.WithoutCancel(ctx), next.options(a.ledger, next.Log)); err != nil {
+	if err := a.Engine.Reconfigure(next.options(a.ledger, next.Log)); err != nil {
 		return errors.Join(err, next.Close())
 	}
 	a.release()

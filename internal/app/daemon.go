@@ -195,11 +195,23 @@ func (s *service) cycle(ctx context.Context) {
 	result, err := s.app.Engine.Cycle(ctx, false)
 	s.account(began, result, err)
 	if err := s.verdict(result); err != nil {
-		s.mu.Lock()
-		s.hopeless = err
-		s.mu.Unlock()
-		s.end()
+		s.giveUp(err)
 	}
+}
+
+// giveUp ends the daemon with an error that has been told.
+func (s *service) giveUp(err error) {
+	s.mu.Lock()
+	s.hopeless = err
+	s.mu.Unlock()
+	s.end()
+}
+
+// lost ends the daemon because an operator's request found that the state file can no
+// longer be written.
+func (s *service) lost(err error) {
+	s.logger().Error("nothing more is sent", telemetry.Event(telemetry.StateFailed), telemetry.Err(err))
+	s.giveUp(err)
 }
 
 // verdict gives the error with which no later cycle can do anything: the ledger's,

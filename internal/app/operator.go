@@ -86,7 +86,8 @@ func propertyNames(ctx context.Context, ledger *state.Ledger) (map[preauth.ID]st
 	return names, nil
 }
 
-// enterprise gives a property's by its name in the state file, "" for no property.
+// enterprise gives a property's by its name in the state file, or by itself, "" for no
+// property.
 func (o *Operator) enterprise(ctx context.Context, property string) (preauth.ID, error) {
 	if property == "" {
 		return "", nil
@@ -97,7 +98,7 @@ func (o *Operator) enterprise(ctx context.Context, property string) (preauth.ID,
 	}
 	all := []string{}
 	for _, doc := range known {
-		if doc.Name == property {
+		if doc.Name == property || string(doc.Enterprise) == property {
 			return doc.Enterprise, nil
 		}
 		all = append(all, doc.Name)

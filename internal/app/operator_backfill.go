@@ -36,7 +36,11 @@ func (o *Operator) Backfill(ctx context.Context, order control.Backfill, progres
 		return control.Account{Plan: &plan, Properties: []control.PropertyAccount{}}, err
 	}
 	if o.daemon != nil {
-		return accountOf(o.daemon.app.Engine.Backfill(ctx, opts))
+		result, err := o.daemon.app.Engine.Backfill(ctx, opts)
+		if failed := o.daemon.app.Engine.Failed(); failed != nil {
+			o.daemon.giveUp(failed)
+		}
+		return accountOf(result, err)
 	}
 	return o.backfillAlone(ctx, opts)
 }
@@ -66,7 +70,7 @@ func (o *Operator) checkBackfill(ctx context.Context, order control.Backfill) er
 		return fmt.Errorf("no property is called %.64q; the configuration has %q", order.Property, all)
 	case len(order.Customers) > 0 && order.Property == "" && len(all) > 1:
 		return fmt.Errorf("customers belong to one property: name it, one of %q", all)
-	case order.Limit < 0 || order.Agreed < 0:
+	case order.Limit < 0:
 		return fmt.Errorf("the limit is %d: it is the most preauthorizations that are acted on, or 0 for all", order.Limit)
 	case order.DryRun || o.Ledger == nil:
 		return nil

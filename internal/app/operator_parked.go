@@ -14,6 +14,8 @@ import (
 	"github.com/preauth-sync/preauth-sync/internal/httpx"
 	"github.com/preauth-sync/preauth-sync/internal/telemetry"
 	"github.com/preauth-sync/preauth-sync/preauth"
+	"github.com/preauth-sync/preauth-sync/state"
+	"github.com/preauth-sync/preauth-sync/sync/engine"
 	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
 
@@ -190,8 +192,12 @@ func (o *Operator) answer(
 		if errors.Is(err, plan.ErrConflict) {
 			continue // a cycle has changed the record meanwhile
 		}
-		if err == nil && o.daemon != nil {
+		switch {
+		case o.daemon == nil:
+		case err == nil:
 			o.daemon.answered(out)
+		case state.IsFailed(err):
+			o.daemon.lost(fmt.Errorf("%w: %w", engine.ErrLedger, err))
 		}
 		return out, err
 	}

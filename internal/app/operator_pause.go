@@ -3,12 +3,14 @@ package app
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/preauth-sync/preauth-sync/internal/control"
 	"github.com/preauth-sync/preauth-sync/internal/telemetry"
 	"github.com/preauth-sync/preauth-sync/preauth"
+	"github.com/preauth-sync/preauth-sync/sync/engine"
 	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
 
@@ -70,7 +72,11 @@ func (o *Operator) put(ctx context.Context, property string, pause plan.Pause) e
 		log = log.With(telemetry.Property(property))
 	}
 	log.Warn(said, telemetry.Event(event))
-	return o.daemon.app.Engine.Pause(ctx, pause)
+	err := o.daemon.app.Engine.Pause(ctx, pause)
+	if errors.Is(err, engine.ErrLedger) {
+		o.daemon.lost(err)
+	}
+	return err
 }
 
 // paused gives what is paused: everything first, then properties by name.
@@ -85,7 +91,8 @@ func (o *Operator) paused(ctx context.Context) ([]control.Paused, error) {
 	}
 	out := []control.Paused{}
 	for enterprise, pause := range known {
-		out = append(out, control.Paused{Property: names[enterprise], Since: pause.Since})
+		name := cmp.Or(names[enterprise], string(enterprise)) // another enterprise may have taken its name
+		out = append(out, control.Paused{Property: name, Since: pause.Since})
 	}
 	slices.SortFunc(out, func(a, b control.Paused) int { return cmp.Compare(a.Property, b.Property) })
 	return out, nil

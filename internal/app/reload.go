@@ -18,7 +18,9 @@ func (s *service) reloadOnHangup(ctx context.Context) {
 		case <-s.Hangups:
 		}
 		var refused error
-		notDone := s.runner.Between(ctx, func() { refused = s.reload(ctx) })
+		notDone := s.runner.Between(ctx, func() {
+			refused = s.app.Engine.Between(ctx, func() error { return s.reload(ctx) })
+		})
 		if err := cmp.Or(notDone, refused); err != nil && ctx.Err() == nil {
 			s.logger().Error("the configuration is not changed: the one before holds; mend it and send SIGHUP again",
 				telemetry.Event(telemetry.ConfigRefused), telemetry.Err(err))

@@ -138,7 +138,7 @@ func (b *backfilling) show(ctx context.Context, o control.Operator) (control.Pla
 		return control.Plan{}, err
 	}
 	if b.output == outputJSON {
-		return *account.Plan, writeJSON(b.Stdout, account.Plan)
+		return *account.Plan, errors.Join(writeJSON(b.Stdout, account.Plan), planFailed(*account.Plan))
 	}
 	return *account.Plan, errors.Join(summary(b.page(), *account.Plan), planFailed(*account.Plan))
 }

@@ -70,7 +70,7 @@ func (w *world) reconfigure(t throw) {
 		w.settings.methods = 100 * t.Int64N(3)
 		w.say("operator", "reconfigures: %+v", w.settings)
 	})
-	if err := w.worker.engine.Reconfigure(context.Background(), w.worker.options()); err != nil {
+	if err := w.worker.reconfigure(); err != nil {
 		panic(err) // the options are the world's own
 	}
 }
@@ -112,7 +112,7 @@ func (w *world) calm() {
 	})
 	if t.chance(0.5) {
 		w.start()
-	} else if err := w.worker.engine.Reconfigure(context.Background(), w.worker.options()); err != nil {
+	} else if err := w.worker.reconfigure(); err != nil {
 		panic(err) // the options are the world's own
 	}
 	alone := func() error { return nil }

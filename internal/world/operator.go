@@ -59,7 +59,7 @@ func (w *world) second(k *worker, day string, t throw) error {
 	case n < 9:
 		return k.carryOut(t, w.backfillOrder(day+"b", t))
 	default:
-		return k.engine.Reconfigure(context.Background(), k.options()) // with what is configured already
+		return k.reconfigure() // with what is configured already
 	}
 }
 

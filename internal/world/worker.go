@@ -83,6 +83,11 @@ func (k *worker) options() engine.Options {
 	return o
 }
 
+// reconfigure has the worker go on with what is configured now.
+func (k *worker) reconfigure() error {
+	return k.engine.Between(context.Background(), func() error { return k.engine.Reconfigure(k.options()) })
+}
+
 // die ends the worker. The caller holds the world's mu.
 func (k *worker) die(why string) {
 	if k.dead {

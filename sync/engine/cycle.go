@@ -125,7 +125,9 @@ func (e *Engine) identifyAll(ctx context.Context, c *cycle) {
 		asking.Go(func() error {
 			e.contain(c, func() {
 				if err := run.identify(ctx); err != nil {
-					run.account.fail(err)
+					if _, refused := errors.AsType[*BindingError](err); refused || !run.aside {
+						run.account.fail(err)
+					}
 					return
 				}
 				run.ready = true

@@ -173,21 +173,17 @@ func New(opts Options) (*Engine, error) {
 		ledger: opts.Ledger, started: now, doubtsFrom: now, inherited: file.Generation, older: file.Older,
 		aging: make(chan struct{}, 1), barrier: semaphore.NewWeighted(everybody), turn: semaphore.NewWeighted(1), ordering: semaphore.NewWeighted(1),
 	}
-	if err := e.reconfigure(opts); err != nil {
+	if err := e.Reconfigure(opts); err != nil {
 		return nil, err
 	}
 	return e, nil
 }
 
-// Reconfigure gives the engine other options from the next cycle on; a cycle
-// under way is waited for, at most until ctx ends. The ledger stays. What is known of a sink stays too,
-// above all what is in doubt there: the ledger's binding makes sure that a name
-// goes on meaning the same sink. Properties are asked anew whose tokens they have.
-func (e *Engine) Reconfigure(ctx context.Context, opts Options) error {
-	return e.Between(ctx, func() error { return e.reconfigure(opts) })
-}
-
-func (e *Engine) reconfigure(opts Options) error {
+// Reconfigure gives the engine other options; it is for a function that Between runs.
+// The ledger stays. What is known of a sink stays too, above all what is in doubt
+// there: the ledger's binding makes sure that a name goes on meaning the same sink.
+// Properties are asked anew whose tokens they have.
+func (e *Engine) Reconfigure(opts Options) error {
 	opts = opts.withDefaults()
 	sinks := make(map[string]*sinkRuntime, len(opts.Sinks))
 	properties := make([]*property, 0, len(opts.Properties))

@@ -21,7 +21,7 @@ func (b *bench) reload(change ...func(*config.Config)) {
 	for _, each := range change {
 		each(&next)
 	}
-	b.must(b.app.Reload(b.t.Context(), &next))
+	b.must(b.app.Engine.Between(b.t.Context(), func() error { return b.app.Reload(b.t.Context(), &next) }))
 	b.cfg = &next
 }
 

@@ -294,13 +294,24 @@ func (e *Engine) reloadDoubts() {
 
 // loadDoubts takes up what an earlier process, or a cycle that panicked, left in
 // flight: it is unknown, never lost. What is in doubt already stays as it is.
-func (e *Engine) loadDoubts(ctx context.Context) error {
+//
+// What an operator puts back while this goes on may be missing from what it reads:
+// Recheck lets the next cycle load again.
+func (e *Engine) loadDoubts(ctx context.Context) (err error) {
 	e.mu.Lock()
 	loaded, from := e.doubtsLoaded, e.doubtsFrom
+	e.doubtsLoaded = true
 	e.mu.Unlock()
 	if loaded {
 		return nil
 	}
+	defer func() {
+		if err != nil {
+			e.mu.Lock()
+			defer e.mu.Unlock()
+			e.doubtsLoaded = false
+		}
+	}()
 	for _, s := range e.sinks {
 		if err := s.load(ctx); err != nil {
 			return err
@@ -333,9 +344,6 @@ func (e *Engine) loadDoubts(ctx context.Context) error {
 	if err != nil {
 		return e.fail(err)
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.doubtsLoaded = true
 	return nil
 }
 

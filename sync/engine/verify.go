@@ -116,6 +116,9 @@ func (s *sinkRuntime) captureAgain(ctx context.Context, c *cycle, run *propertyR
 	if _, err = s.capture(ctx, c, run, rec, intent); err != nil {
 		s.doubtIfNew(rec.ID, s.justSent(), s.justSent())
 	}
+	if errors.Is(err, errPaused) {
+		return nil
+	}
 	return err
 }
 
