@@ -102,13 +102,13 @@ func call[R any](ctx context.Context, c *Client, name string, argument any, item
 	if errors.Is(err, errCut) {
 		return result, c.gone(name, err)
 	}
-	if err != nil {
+	if text == nil {
 		return result, err
 	}
-	if err := json.Unmarshal(text, &result); err != nil {
-		return result, c.gone(name, err)
+	if unread := json.Unmarshal(text, &result); unread != nil {
+		return result, errors.Join(err, c.gone(name, unread))
 	}
-	return result, nil
+	return result, err
 }
 
 func (c *Client) post(ctx context.Context, name string, argument any) (*http.Response, error) {

@@ -120,6 +120,21 @@ func TestAnErrorComesWithItsTextAndItsExitCode(t *testing.T) {
 	}
 }
 
+// halfway is an Operator that fails with something done.
+type halfway struct{ *fake }
+
+func (halfway) Backfill(context.Context, Backfill, func(Progress)) (Account, error) {
+	return Account{InDoubt: 3}, errors.New("the disk is full")
+}
+
+func TestAnErrorComesWithWhatHadBeenDoneUntilThen(t *testing.T) {
+	d := serve(t, func(o *Options) { o.Operator = func() Operator { return halfway{&fake{}} } })
+	account, err := d.dial(t).Backfill(t.Context(), Backfill{}, func(Progress) {})
+	if err == nil || err.Error() != "the disk is full" || account.InDoubt != 3 {
+		t.Errorf("%+v, %v", account, err)
+	}
+}
+
 func TestAnInterruptedCommandInterruptsTheOperationAtTheDaemon(t *testing.T) {
 	for _, c := range everyOperation() {
 		t.Run(c.name, func(t *testing.T) {

@@ -156,7 +156,7 @@ func (s *Server) answer(name string, do operation, w http.ResponseWriter, r *htt
 		if errors.Is(err, context.Canceled) && errors.Is(context.Cause(ctx), errClosing) {
 			err = errClosing
 		}
-		last = frame[any]{Error: &Error{Message: err.Error(), Code: s.ExitCode(err)}}
+		last.Error = &Error{Message: err.Error(), Code: s.ExitCode(err)}
 	}
 	unsent := x.send(last)
 	s.Log().Debug("an operator was answered", telemetry.Event(telemetry.ControlAnswered),

@@ -24,7 +24,8 @@ const (
 // nothing is the argument of what takes none, and the result of what gives none.
 type nothing struct{}
 
-// frame is one line of a reply: any number of items, then one result or one error.
+// frame is one line of a reply: any number of items, then one with the result, the
+// error, or an error and what had been done until then.
 type frame[T any] struct {
 	Item   T      `json:"item,omitempty"`
 	Result T      `json:"result,omitempty"`
@@ -44,8 +45,8 @@ func (e *Error) Error() string { return e.Message }
 // errCut says that a reply ended before its result.
 var errCut = errors.New("the reply broke off")
 
-// readReply hands over a reply's items and gives its result. What item returns ends
-// it; a nil one takes none.
+// readReply hands over a reply's items and gives its result, which an *Error may come
+// with. What item returns ends it; a nil one takes none.
 func readReply(from io.Reader, item func(json.RawMessage) error) (json.RawMessage, error) {
 	lines := json.NewDecoder(from)
 	for {
@@ -59,15 +60,16 @@ func readReply(from io.Reader, item func(json.RawMessage) error) (json.RawMessag
 			if err := item(next.Item); err != nil {
 				return nil, err
 			}
-		case isResult && !isItem && !isError:
+		case isItem, !isResult && !isError:
+			return nil, fmt.Errorf("%w: a line of it makes no sense", errCut)
+		default:
 			if _, err := lines.Token(); !errors.Is(err, io.EOF) {
 				return nil, fmt.Errorf("%w: its end is missing after the result", errCut)
 			}
+			if isError {
+				return next.Result, next.Error
+			}
 			return next.Result, nil
-		case isError && !isItem && !isResult:
-			return nil, next.Error
-		default:
-			return nil, fmt.Errorf("%w: a line of it makes no sense", errCut)
 		}
 	}
 }
