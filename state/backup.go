@@ -14,12 +14,6 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// Backup writes a consistent copy of the file to path while others go on reading
-// and writing; see Receive.
-func (l *Ledger) Backup(ctx context.Context, path string) error {
-	return Receive(ctx, path, l.options.Now(), func(to io.Writer) error { return l.CopyTo(ctx, to) })
-}
-
 // CopyTo writes a consistent copy of the file's bytes, which are not marked as a
 // copy. Others go on reading and writing, but pages they give up are not used again
 // before it ends: a writer that may block for long should not be given.

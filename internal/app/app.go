@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"maps"
 	"math/rand/v2"
 	"net/http"
@@ -24,7 +23,6 @@ import (
 	v4 "github.com/preauth-sync/preauth-sync/sinks/v4"
 	"github.com/preauth-sync/preauth-sync/sources/connector"
 	"github.com/preauth-sync/preauth-sync/state"
-	"github.com/preauth-sync/preauth-sync/state/memory"
 	"github.com/preauth-sync/preauth-sync/sync/engine"
 	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
@@ -201,21 +199,7 @@ func Open(cfg *config.Config, outside Outside) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	return build(cfg, outside, ledger, ledger.Close, nil)
-}
-
-// OpenPreview builds the whole program on a ledger that forgets, over the state
-// file as it is: an absent one stays absent. Its engine is for Preview.
-func OpenPreview(cfg *config.Config, outside Outside) (*App, error) {
-	quiet := zap.NewNop()
-	ledger, err := OpenLedger(cfg, state.ReadOnly, outside)
-	if errors.Is(err, fs.ErrNotExist) {
-		return build(cfg, outside, memory.New(plan.File{New: true}), func() error { return nil }, quiet)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return build(cfg, outside, memory.Overlay(ledger), ledger.Close, quiet)
+	return build(cfg, outside, ledger, ledger.Close)
 }
 
 // OpenLedger opens the state file alone.
@@ -230,17 +214,12 @@ func Binding(cfg *config.Config) state.Binding {
 	return state.Binding{ConnectorAddress: cfg.Connector.Address, SinkAddress: cfg.V4.Address}
 }
 
-func build(
-	cfg *config.Config, outside Outside, ledger engine.Ledger, closeLedger func() error, log *zap.Logger,
-) (*App, error) {
+func build(cfg *config.Config, outside Outside, ledger engine.Ledger, closeLedger func() error) (*App, error) {
 	a, err := Clients(cfg, outside)
 	if err != nil {
 		return nil, errors.Join(err, closeLedger())
 	}
-	if log == nil {
-		log = a.Log
-	}
-	if err := a.use(ledger, closeLedger, log); err != nil {
+	if err := a.use(ledger, closeLedger, a.Log); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
 	return a, nil

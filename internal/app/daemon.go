@@ -136,7 +136,7 @@ func (s *service) open(ctx context.Context, cfg *config.Config) (err error) {
 	if s.ledger, err = OpenLedger(cfg, state.ReadWrite, s.Outside); err != nil {
 		return err
 	}
-	if s.app, err = build(cfg, s.Outside, s.ledger, s.ledger.Close, nil); err != nil {
+	if s.app, err = build(cfg, s.Outside, s.ledger, s.ledger.Close); err != nil {
 		return err
 	}
 	s.began = s.Outside.Clock()

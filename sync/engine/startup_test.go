@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -231,7 +232,8 @@ func TestAnOlderCopyOfTheFileIsFoundOut(t *testing.T) {
 			l, err := state.Open(state.Options{Path: p.copy, Mode: state.ReadWrite})
 			b.must(err)
 			backup := filepath.Join(b.t.TempDir(), "backup.db")
-			b.must(errors.Join(l.Backup(b.t.Context(), backup), l.Close()))
+			err = state.Receive(b.t.Context(), backup, time.Now(), func(to io.Writer) error { return l.CopyTo(b.t.Context(), to) })
+			b.must(errors.Join(err, l.Close()))
 			b.putBack(backup)
 			b.must(copyFile(p.copy+".gen", b.path+".gen"))
 		}},

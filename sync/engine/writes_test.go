@@ -14,9 +14,9 @@ import (
 
 	"github.com/preauth-sync/preauth-sync/internal/app"
 	"github.com/preauth-sync/preauth-sync/internal/config"
-	"github.com/preauth-sync/preauth-sync/internal/httpx"
 	"github.com/preauth-sync/preauth-sync/internal/simulator"
 	"github.com/preauth-sync/preauth-sync/internal/telemetry"
+	"github.com/preauth-sync/preauth-sync/state"
 	"github.com/preauth-sync/preauth-sync/sync/engine"
 	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
@@ -336,27 +336,23 @@ func TestAPlanIsShownAndNotExecuted(t *testing.T) {
 		b.must(err)
 		writes := b.world.Account()
 		b.wire = &wire{to: b.server.DialContext}
-		shown, err := app.OpenPreview(b.cfg, app.Outside{
-			Logs: b.logs, Clock: time.Now, Transport: httpx.TransportConfig{DialContext: b.wire.dial, NoProxy: true},
-		})
+		o, err := app.OpenOperator(b.cfg, state.ReadOnly, app.Outside{Logs: b.logs, Transport: b.transport()})
 		b.must(err)
-		b.app = shown
-		got, err := shown.Engine.Preview(b.t.Context())
-		b.must(err)
+		got, err := o.Plan(b.t.Context())
+		b.must(errors.Join(err, o.Close()))
 		p := got.Properties[0]
 		var actions []string
 		for _, a := range p.Actions {
-			actions = append(actions, a.Action.String()+" "+string(a.ID))
+			actions = append(actions, a.Action+" "+a.ID)
 		}
 		want := []string{"capture " + id, "create " + fresh}
 		slices.Sort(actions)
 		if diff := cmp.Diff(want, actions); diff != "" {
 			t.Error(diff)
 		}
-		if len(p.Parks) != 1 || string(p.Parks[0].ID) != unmapped || p.Parks[0].Reason != plan.CurrencyMismatch || !p.Parks[0].New {
+		if len(p.Parks) != 1 || p.Parks[0].ID != unmapped || p.Parks[0].Reason != plan.CurrencyMismatch || !p.Parks[0].New {
 			t.Errorf("%+v", p.Parks)
 		}
-		b.stop()
 		if after, err := os.ReadFile(b.path); err != nil || !bytes.Equal(before, after) {
 			t.Errorf("the state file has changed: %v", err)
 		}
