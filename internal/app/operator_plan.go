@@ -23,10 +23,10 @@ func (o *Operator) preview(ctx context.Context, ask func(*engine.Engine) (engine
 	if o.daemon == nil {
 		return o.previewNow(ask)
 	}
-	alone := *o
-	alone.Outside.Hooks = o.daemon.Outside.Hooks // cycles wait for it, so that its progress is the daemon's
 	err = o.daemon.app.Engine.Between(ctx, func() error {
-		out, err = alone.previewNow(ask)
+		now := o.daemon.operator()                 // a reload may have gone before
+		now.Outside.Hooks = o.daemon.Outside.Hooks // cycles wait for it, so that its progress is the daemon's
+		out, err = now.previewNow(ask)
 		return err
 	})
 	return out, err
