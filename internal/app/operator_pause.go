@@ -26,8 +26,8 @@ func (o *Operator) Pause(ctx context.Context, property string) ([]control.Paused
 	})
 }
 
-// Resume lifts a pause of all writes, or one property's own. The two are lifted by
-// themselves: what is still paused is among what it gives.
+// Resume lifts a pause of all writes, or one property's own. The two are lifted
+// separately: what is still paused is among what it gives.
 func (o *Operator) Resume(ctx context.Context, property string) ([]control.Paused, error) {
 	return o.pause(ctx, property, func(known map[preauth.ID]plan.Pause, order plan.Pause) (plan.Pause, bool) {
 		_, is := known[order.Enterprise]
