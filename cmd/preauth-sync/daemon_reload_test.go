@@ -248,7 +248,7 @@ func TestATerminationWaitsForAReloadUnderWay(t *testing.T) {
 	defer func() { _ = silent.Close() }()
 	w.edit(t, was, is)
 	d.kick(t, syscall.SIGHUP)
-	d.answers(t, is)
+	d.deaf(t, was) // the new configuration holds, and the old address is being left
 	d.kick(t, syscall.SIGTERM)
 	d.stopped(t, 0)
 	if told(t, d.process, "config.reloaded") != 1 {
@@ -258,19 +258,19 @@ func TestATerminationWaitsForAReloadUnderWay(t *testing.T) {
 	w.audit(t)
 }
 
-// answers waits until the daemon listens at an address.
-func (d *daemon) answers(t *testing.T, address string) {
+// deaf waits until nobody listens at an address any more.
+func (d *daemon) deaf(t *testing.T, address string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	for {
 		conn, err := net.Dial("tcp", address)
-		if err == nil {
-			_ = conn.Close()
+		if err != nil {
 			return
 		}
+		_ = conn.Close()
 		if ctx.Err() != nil {
-			t.Fatalf("%v; it said:\n%s", err, &d.stderr)
+			t.Fatalf("somebody listens at %s still; it said:\n%s", address, &d.stderr)
 		}
 		d.after(10 * time.Millisecond)
 	}

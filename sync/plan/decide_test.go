@@ -380,7 +380,11 @@ func TestACaptureIsNeverOfAnotherAmountThanTheCreate(t *testing.T) {
 // apply does to a record what a cycle does when every request is applied.
 func apply(t require, rec plan.Record, p preauth.Preauthorization, d plan.Decision) plan.Record {
 	t.Helper()
-	rec = plan.Settle(rec, p, d, time.Unix(1, 0)).Record
+	settled := plan.Settle(rec, p, d, time.Unix(1, 0))
+	if d.Ordered {
+		settled = settled.Order().Order() // lifts a mark first, by itself
+	}
+	rec = settled.Record
 	rec.Revision++
 	for _, action := range d.Actions {
 		switch action {
