@@ -122,3 +122,13 @@ func (e *SinkRefusal) Error() string {
 	}
 	return text
 }
+
+// PaymentMethod is what a sink says of one of its payment methods.
+type PaymentMethod struct {
+	// ID is v4's identity of it, above zero.
+	ID int64
+	// AccountID is whose it is there; 0 when the reply does not say.
+	AccountID int64
+	// Active is false where v4 takes no payments with it any more.
+	Active bool
+}

@@ -1,5 +1,7 @@
 package preauth
 
+import "time"
+
 // Reply is one complete reply of the source for some customers.
 type Reply struct {
 	// Customers are those asked for, and therefore read.
@@ -17,4 +19,12 @@ type Reply struct {
 type RefusedCustomer struct {
 	CustomerID ID
 	Reason     string
+}
+
+// FoundCustomer is a customer whom discovery has shown.
+type FoundCustomer struct {
+	ID ID
+	// Until is when it leaves the window in which it was looked for, as far as the
+	// PMS says by now.
+	Until time.Time
 }

@@ -32,7 +32,7 @@ func sample(t *testing.T, path string, records int) []byte {
 		Tokens:   []plan.Token{{Sink: "v4", Token: string(ledgertest.ID(1)), Holds: []preauth.Hold{{Identity: 4}}}},
 		Highest:  []plan.Highest{{Sink: "v4", Identity: 4}},
 
-		Discovered: []plan.Discovered{{Enterprise: ledgertest.ID(9), CustomerID: ledgertest.ID(6), Seen: ledgertest.At(1)}},
+		Discovered: []plan.Discovered{{Enterprise: ledgertest.ID(9), CustomerID: ledgertest.ID(6), Until: ledgertest.At(1)}},
 		Pauses:     []plan.Pause{{Since: ledgertest.At(1)}, {Enterprise: ledgertest.ID(9), Since: ledgertest.At(2)}},
 	}
 	for n := range records {

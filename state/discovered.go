@@ -25,8 +25,8 @@ func (s *stager) discovered(found []plan.Discovered) error {
 			return err
 		}
 		var value []byte
-		if !each.Seen.IsZero() {
-			value = sealNumber(bucketDiscovered, key, uint64(each.Seen.Unix()))
+		if !each.Until.IsZero() {
+			value = sealNumber(bucketDiscovered, key, uint64(each.Until.Unix()))
 		}
 		if !staged[string(key)] && bytes.Equal(value, s.stored(bucketDiscovered, key)) {
 			continue
@@ -63,6 +63,6 @@ func decodeDiscovered(key, value []byte) (plan.Discovered, error) {
 	}
 	return plan.Discovered{
 		Enterprise: optionalKeyID(key[:idLength]), CustomerID: keyID(key[idLength:]),
-		Seen: time.Unix(int64(seconds), 0).UTC(),
+		Until: time.Unix(int64(seconds), 0).UTC(),
 	}, nil
 }

@@ -94,8 +94,8 @@ func (l *Ledger) documentsOfFewBytes() []documentType {
 				return d, nil
 			},
 			func(key []byte, d plan.Discovered) ([]byte, error) {
-				return sealNumber(bucketDiscovered, key, uint64(d.Seen.Unix())), nil
-			}, plan.Discovered{Enterprise: someID, CustomerID: someID, Seen: time.Unix(1_790_000_000, 0)}),
+				return sealNumber(bucketDiscovered, key, uint64(d.Until.Unix())), nil
+			}, plan.Discovered{Enterprise: someID, CustomerID: someID, Until: time.Unix(1_790_000_000, 0)}),
 		document(bucketMeta, []byte(keyFile),
 			func(key, value []byte) (about wireFile, err error) {
 				if err := l.codec.get(bucketMeta, key, value, &about); err != nil {

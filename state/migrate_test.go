@@ -153,7 +153,7 @@ func TestAFileOfAnEarlierSchemaIsMigratedByAWriter(t *testing.T) {
 			}
 			// It goes on as any other file.
 			l := open(t, path)
-			found := plan.Discovered{Enterprise: ledgertest.ID(9), CustomerID: ledgertest.ID(1), Seen: ledgertest.At(1)}
+			found := plan.Discovered{Enterprise: ledgertest.ID(9), CustomerID: ledgertest.ID(1), Until: ledgertest.At(1)}
 			paused := plan.Pause{Since: ledgertest.At(1)}
 			r := want.Account.Parked[0]
 			r.Park = nil

@@ -51,13 +51,13 @@ func customersStay(t *testing.T, l Ledger) {
 func discoveredCustomers(t *testing.T, l Ledger) {
 	t.Helper()
 	of := func(enterprise, customer, at int) plan.Discovered {
-		return plan.Discovered{Enterprise: ID(enterprise), CustomerID: ID(customer), Seen: At(at)}
+		return plan.Discovered{Enterprise: ID(enterprise), CustomerID: ID(customer), Until: At(at)}
 	}
 	forgotten := func(enterprise, customer int) plan.Discovered {
 		return plan.Discovered{Enterprise: ID(enterprise), CustomerID: ID(customer)}
 	}
 	precise := of(1, 5, 3)
-	precise.Seen = precise.Seen.Add(999 * time.Millisecond).In(time.FixedZone("", 3600))
+	precise.Until = precise.Seen.Add(999 * time.Millisecond).In(time.FixedZone("", 3600))
 	commit(t, l, plan.Batch{Discovered: []plan.Discovered{of(1, 7, 1), precise, of(2, 6, 2), of(1, 6, 4)}})
 	equal(t, []plan.Discovered{of(1, 5, 3), of(1, 6, 4), of(1, 7, 1)}, discovered(t, l, ID(1)))
 	equal(t, []plan.Discovered{of(2, 6, 2)}, discovered(t, l, ID(2)))
@@ -77,8 +77,8 @@ func manyDiscovered(t *testing.T, l Ledger) {
 	var batch plan.Batch
 	want := make([]plan.Discovered, many)
 	for n := range many {
-		want[n] = plan.Discovered{Enterprise: ID(1), CustomerID: ID(n), Seen: At(n)}
-		batch.Discovered = append(batch.Discovered, plan.Discovered{Enterprise: ID(1), CustomerID: ID(many - 1 - n), Seen: At(many - 1 - n)})
+		want[n] = plan.Discovered{Enterprise: ID(1), CustomerID: ID(n), Until: At(n)}
+		batch.Discovered = append(batch.Discovered, plan.Discovered{Enterprise: ID(1), CustomerID: ID(many - 1 - n), Until: At(many - 1 - n)})
 	}
 	commit(t, l, batch)
 	equal(t, want, discovered(t, l, ID(1)))

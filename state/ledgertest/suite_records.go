@@ -80,7 +80,7 @@ func conflictLeavesNothing(t *testing.T, l Ledger) {
 			Tokens:   []plan.Token{{Sink: "v4", Token: "x"}},
 			Highest:  []plan.Highest{{Sink: "v4", Identity: 5}},
 
-			Discovered: []plan.Discovered{{Enterprise: ID(9), CustomerID: ID(5), Seen: At(1)}},
+			Discovered: []plan.Discovered{{Enterprise: ID(9), CustomerID: ID(5), Until: At(1)}},
 			Pauses:     []plan.Pause{{Enterprise: ID(9), Since: At(1)}},
 		}
 	}
@@ -144,7 +144,7 @@ func visitError(t *testing.T, l Ledger) {
 		Records: []plan.Record{HeldRecord(1), HeldRecord(2)},
 		Tokens:  []plan.Token{{Sink: "v4", Token: "x"}, {Sink: "v4", Token: "y"}},
 
-		Discovered: []plan.Discovered{{CustomerID: ID(1), Seen: At(1)}, {CustomerID: ID(2), Seen: At(1)}},
+		Discovered: []plan.Discovered{{CustomerID: ID(1), Until: At(1)}, {CustomerID: ID(2), Until: At(1)}},
 	})
 	enough := errors.New("enough")
 	calls := 0

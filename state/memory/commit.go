@@ -163,7 +163,7 @@ func (l *Ledger) put(batch plan.Batch, b below) {
 		}
 	}
 	for _, each := range batch.Discovered {
-		l.discovered[customerKey{each.Enterprise, each.CustomerID}] = copySeconds(each.Seen)
+		l.discovered[customerKey{each.Enterprise, each.CustomerID}] = copySeconds(each.Until)
 	}
 	if p := batch.Property; p != nil {
 		stored := copyProperty(*p)

@@ -94,7 +94,7 @@ func TestOverlayReadsThroughAndKeepsWritesToItself(t *testing.T) {
 func TestAnOverlayHidesTheDiscoveredThatItForgets(t *testing.T) {
 	ctx := t.Context()
 	of := func(customer, at int) plan.Discovered {
-		return plan.Discovered{Enterprise: ledgertest.ID(9), CustomerID: ledgertest.ID(customer), Seen: ledgertest.At(at)}
+		return plan.Discovered{Enterprise: ledgertest.ID(9), CustomerID: ledgertest.ID(customer), Until: ledgertest.At(at)}
 	}
 	gone := plan.Discovered{Enterprise: ledgertest.ID(9), CustomerID: ledgertest.ID(3)}
 	base := memory.New(plan.File{})

@@ -234,7 +234,7 @@ func (l *Ledger) Discovered(ctx context.Context, enterprise preauth.ID, visit fu
 		case seen.IsZero():
 			hidden[key.customer] = true
 		default:
-			kept = append(kept, plan.Discovered{Enterprise: enterprise, CustomerID: key.customer, Seen: seen})
+			kept = append(kept, plan.Discovered{Enterprise: enterprise, CustomerID: key.customer, Until: seen})
 		}
 	}
 	l.mu.Unlock()

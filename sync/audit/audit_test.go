@@ -299,7 +299,7 @@ func TestDiscoveredCustomersAreAskedForWhereTheyAreDiscovered(t *testing.T) {
 		w := newWorld()
 		w.says(preauth.Chargeable, 1)
 		w.listed = nil
-		w.batch.Discovered = []plan.Discovered{{Enterprise: enterprise(), CustomerID: customerOn(1), Seen: now()}}
+		w.batch.Discovered = []plan.Discovered{{Enterprise: enterprise(), CustomerID: customerOn(1), Until: now()}}
 		p := w.property()
 		p.Discovers = discovers
 		w.options.Properties = []Property{p}

@@ -92,7 +92,7 @@ func (run *propertyRun) discover(ctx context.Context) ([]preauth.ID, error) {
 	e, now := run.e, run.e.now()
 	known := map[preauth.ID]time.Time{}
 	err := e.ledger.Discovered(ctx, run.p.enterprise, func(d plan.Discovered) error {
-		known[d.CustomerID] = d.Seen
+		known[d.CustomerID] = d.Until
 		return nil
 	})
 	if err != nil {
@@ -104,7 +104,7 @@ func (run *propertyRun) discover(ctx context.Context) ([]preauth.ID, error) {
 		for _, id := range page {
 			if seen, ok := known[id]; !ok || now.Sub(seen) > refreshSeen {
 				batch.Discovered = append(batch.Discovered, plan.Discovered{
-					Enterprise: run.p.enterprise, CustomerID: id, Seen: now,
+					Enterprise: run.p.enterprise, CustomerID: id, Until: now,
 				})
 				known[id] = now
 			}

@@ -30,6 +30,10 @@ const (
 	IsAnswered Why = "answered"
 	// CreatesStopped cannot be created while one of the property's files cannot be read.
 	CreatesStopped Why = "creates_stopped"
+	// MethodUnread cannot be created while its payment method cannot be looked up.
+	MethodUnread Why = "method_unread"
+	// IsCaptureOnly is not created while mirror.mode is capture_only.
+	IsCaptureOnly Why = "capture_only"
 	// IsPaused is not sent while an operator has paused writes.
 	IsPaused Why = "paused"
 	// BeyondLimit is left for another backfill, by this one's limit.
@@ -56,6 +60,9 @@ type Policy struct {
 	// StopCreates is set while a customers or payment-methods file cannot be used:
 	// what it says is not known, and nothing falls back to a default.
 	StopCreates bool
+	// CaptureOnly is mirror.mode: capture_only. What is held is finished, and nothing
+	// is created.
+	CaptureOnly bool
 	// MirrorFirstRun is mirror.first_run: mirror. Charged history is created and
 	// captured, and NewCustomers does not apply.
 	MirrorFirstRun bool
@@ -289,6 +296,9 @@ func (d Decision) order(p preauth.Preauthorization, m Method, policy Policy) Dec
 
 // create checks the preconditions of a create, in the contract's order.
 func (d Decision) create(p preauth.Preauthorization, m Method, policy Policy, actions ...ActionKind) Decision {
+	if policy.CaptureOnly {
+		return d.skip(IsCaptureOnly)
+	}
 	if policy.StopCreates {
 		return d.skip(CreatesStopped)
 	}
@@ -298,6 +308,9 @@ func (d Decision) create(p preauth.Preauthorization, m Method, policy Policy, ac
 	if p.Amount.Currency != policy.Currency {
 		return d.park(CurrencyMismatch, fmt.Sprintf(
 			"the amount is in %s and the property's tenant bills in %s", p.Amount.Currency, policy.Currency))
+	}
+	if m.Unread {
+		return d.skip(MethodUnread)
 	}
 	if m.Missing != "" {
 		return d.park(NoPaymentMethod, m.Missing)

@@ -66,8 +66,12 @@ type Batch struct {
 	Tokens []Token
 	// Highest raises the sink's highest known identity; a lower one changes nothing.
 	Highest []Highest
-	// Discovered are put by enterprise and customer; one with a zero Seen is forgotten.
+	// Discovered are put by enterprise and customer; one with a zero Until is forgotten.
 	Discovered []Discovered
+	// LookedUp are put by sink, field and card; one with a zero At is forgotten.
+	LookedUp []LookedUp
+	// Observed are put by Id; one with a zero Updated is forgotten.
+	Observed []Observed
 	// Pauses are put by enterprise; one with a zero Since is lifted.
 	Pauses []Pause
 }
@@ -81,12 +85,26 @@ type Pause struct {
 }
 
 // Discovered is a customer that discovery found by itself. It stays known for a
-// while after it has left the window in which it was looked for.
+// while after it has left every window in which it was looked for.
 type Discovered struct {
 	Enterprise preauth.ID
 	CustomerID preauth.ID
-	// Seen is when discovery last showed it, to the second.
-	Seen time.Time
+	// Until is when it leaves the last of those windows, to the second, by what
+	// discovery has shown of it.
+	Until time.Time
+}
+
+// LookedUp is a sink's answer to the question which of its payment methods a card is.
+type LookedUp struct {
+	Sink string
+	// Field is the one of its PaymentMethod that holds the card's Id; CardID is that Id.
+	Field, CardID string
+	// ID is the paymentMethodId, 0 where not exactly one active method was found.
+	ID int64
+	// Found says in words what was found instead; it is empty with an ID.
+	Found string
+	// At is when it was asked, to the second.
+	At time.Time
 }
 
 // Tally counts the records of one property.
@@ -95,6 +113,8 @@ type Tally struct {
 	Parked map[Reason]int
 	// ParkedAmounts adds up what the parked records are about, by currency.
 	ParkedAmounts map[string]decimal.Decimal
+	// Held and Awaiting add up the records whose Risk is that, by currency.
+	Held, Awaiting map[string]decimal.Decimal
 	// OldestParked is the earliest Since of its marks, zero when nothing is parked.
 	OldestParked time.Time
 }
@@ -125,7 +145,10 @@ type Property struct {
 	Cycle uint64
 	// FirstRunDone is set once every listed customer has been read.
 	FirstRunDone bool
-	LastCycle    *CycleReport
+	// ObservedSince is when the present stretch of mirror.mode: observe began, zero
+	// while the property is mirrored.
+	ObservedSince time.Time
+	LastCycle     *CycleReport
 }
 
 // CycleReport is the account of one cycle of one property.
@@ -186,8 +209,13 @@ func (p Proof) String() string {
 
 // Sink is what the ledger knows of one sink.
 type Sink struct {
+	// Name is "default" for the one that properties share, else the enterprise of the
+	// property whose own it is.
 	Name     string
 	Revision uint64
+	// Address is the one that it is bound to; empty for the default sink, which the
+	// file itself is bound to.
+	Address string
 	// Listed is set once everything it held when the file was new is stored.
 	Listed bool
 	// TokensAtCreation is set when that listing showed a UUID-form token.

@@ -234,6 +234,10 @@ type Record struct {
 	// Amount and PaymentMethodID are what v4 holds, once there is an identity.
 	Amount          preauth.Money
 	PaymentMethodID int64
+	// HeldSince is when the identity was stored, zero for what older versions stored.
+	HeldSince time.Time
+	// Aged is set once it has been told that the hold is not captured for long.
+	Aged bool
 	// Intent is set while the phase is in flight.
 	Intent *Intent
 	// Sends counts the sends whose outcome was unknown, of the action under way. Above
@@ -281,5 +285,36 @@ func (r Record) AtStake() preauth.Money {
 		return r.Intent.Amount
 	default:
 		return r.Seen.Amount
+	}
+}
+
+// Risk says what of the hotel's money a record is about. Each record has one, so
+// that amounts add up.
+type Risk uint8
+
+const (
+	// NoRisk: nothing is held, or it has been captured or released.
+	NoRisk Risk = iota
+	// RiskHeld: v4 holds it, or may do so, and the PMS has not charged it.
+	RiskHeld
+	// RiskAwaiting: the PMS has charged it, and its capture is still to come.
+	RiskAwaiting
+	// RiskParked: it is parked.
+	RiskParked
+)
+
+// Risk gives the record's.
+func (r Record) Risk() Risk {
+	charged := r.Seen.State == preauth.Charged
+	switch {
+	case r.Park != nil:
+		return RiskParked
+	case r.Phase == Capturing, charged && (r.Phase == Creating || r.Phase == Created || r.Phase == Adopted),
+		charged && r.Phase == None && r.History == HistoryFresh:
+		return RiskAwaiting
+	case r.Phase == Creating || r.Phase == Created || r.Phase == Adopted:
+		return RiskHeld
+	default:
+		return NoRisk
 	}
 }
