@@ -57,7 +57,7 @@ func discoveredCustomers(t *testing.T, l Ledger) {
 		return plan.Discovered{Enterprise: ID(enterprise), CustomerID: ID(customer)}
 	}
 	precise := of(1, 5, 3)
-	precise.Until = precise.Seen.Add(999 * time.Millisecond).In(time.FixedZone("", 3600))
+	precise.Until = precise.Until.Add(999 * time.Millisecond).In(time.FixedZone("", 3600))
 	commit(t, l, plan.Batch{Discovered: []plan.Discovered{of(1, 7, 1), precise, of(2, 6, 2), of(1, 6, 4)}})
 	equal(t, []plan.Discovered{of(1, 5, 3), of(1, 6, 4), of(1, 7, 1)}, discovered(t, l, ID(1)))
 	equal(t, []plan.Discovered{of(2, 6, 2)}, discovered(t, l, ID(2)))
