@@ -129,7 +129,7 @@ func BenchmarkDiscovered(b *testing.B) {
 		var batch plan.Batch
 		for range page {
 			batch.Discovered = append(batch.Discovered, plan.Discovered{
-				Enterprise: ledgertest.ID(1), CustomerID: ledgertest.ID(at % many), Seen: ledgertest.At(at / many),
+				Enterprise: ledgertest.ID(1), CustomerID: ledgertest.ID(at % many), Until: ledgertest.At(at / many),
 			})
 			at++
 		}

@@ -31,13 +31,19 @@ const clockSkew = 10 * time.Minute
 
 // discover looks for the customers that were updated of late, or is nil where
 // the configuration does not ask for it.
-func (a *App) discover(source *connector.Client, cfg config.Discover) func(context.Context, func([]preauth.ID) error) error {
+func (a *App) discover(source *connector.Client, cfg config.Discover) func(context.Context, time.Time, func([]preauth.FoundCustomer) error) error {
 	if cfg.UpdatedWithin == 0 {
 		return nil
 	}
-	return func(ctx context.Context, page func([]preauth.ID) error) error {
+	return func(ctx context.Context, _ time.Time, page func([]preauth.FoundCustomer) error) error {
 		now := a.outside.Clock()
-		return source.Customers(ctx, now.Add(-cfg.UpdatedWithin), now.Add(clockSkew), page)
+		return source.Customers(ctx, now.Add(-cfg.UpdatedWithin), now.Add(clockSkew), func(ids []preauth.ID) error {
+			found := make([]preauth.FoundCustomer, 0, len(ids))
+			for _, id := range ids {
+				found = append(found, preauth.FoundCustomer{ID: id, Until: now})
+			}
+			return page(found)
+		})
 	}
 }
 

@@ -28,10 +28,32 @@ const (
 	TokenNone Tokens = "none"
 )
 
+// Mode is how much is sent.
+type Mode string
+
+// The modes, mirror.mode.
+const (
+	// ModeFull, or no mode, sends everything.
+	ModeFull Mode = "full"
+	// ModeCaptureOnly creates nothing new and finishes what is open.
+	ModeCaptureOnly Mode = "capture_only"
+	// ModeObserve sends nothing that writes, changes no record, and keeps a report of
+	// what would have been sent.
+	ModeObserve Mode = "observe"
+)
+
+// DefaultSink is the name of the sink that properties share.
+const DefaultSink = "default"
+
 // SinkOptions describes one sink.
 type SinkOptions struct {
+	// Name is what properties call it by. The ledger calls it by that too, unless it is Own.
 	Name string
 	Sink Sink
+	// Own is set for a sink that one property has for itself. The ledger names it after
+	// the property's enterprise, so that names may change, and binds it to Address.
+	Own     bool
+	Address string
 	// Timeout bounds one write; Settle is how long after it an effect may still appear.
 	Timeout, Settle time.Duration
 	// Concurrency is the most intents in flight.
@@ -66,10 +88,15 @@ type PropertyOptions struct {
 	// nothing is created in that cycle; what Customers gave is polled all the same.
 	Customers func(ctx context.Context) (Customers, error)
 	Methods   func(ctx context.Context) (Methods, error)
-	// Discover hands over, page by page, the customers that the PMS has touched of
-	// late; nil means that nobody is looked for. An error does not take back what was
-	// handed over, nor what earlier cycles found: it never shortens the list.
-	Discover func(ctx context.Context, page func([]preauth.ID) error) error
+	// Lookup is the field of the sink's PaymentMethod that holds a card's Id, for what
+	// Methods leaves to be asked there; empty for none.
+	Lookup string
+	// Discover hands over, page by page, the customers that are in one of the windows in
+	// which they are looked for: with a zero since all of them, else those of whom the
+	// PMS has told something new since then. Nil means that nobody is looked for. An error
+	// does not take back what was handed over, nor what earlier cycles found: it never
+	// shortens the list.
+	Discover func(ctx context.Context, since time.Time, page func([]preauth.FoundCustomer) error) error
 }
 
 // Options are everything an engine is made of.
@@ -77,6 +104,10 @@ type Options struct {
 	Ledger     Ledger
 	Sinks      []SinkOptions
 	Properties []PropertyOptions
+	// Mode is mirror.mode.
+	Mode Mode
+	// HoldWarnAfter is the age from which a hold that is not captured is told of; 0 is never.
+	HoldWarnAfter time.Duration
 	// MirrorFirstRun and NewCustomers are mirror.first_run and mirror.new_customers.
 	MirrorFirstRun bool
 	NewCustomers   plan.ChargedHistory
