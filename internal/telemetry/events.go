@@ -36,6 +36,9 @@ const (
 	ActionLifted = "action.lifted"
 	// HoldOrphaned: the PMS released what v4 still holds and cannot void.
 	HoldOrphaned = "hold.orphaned"
+	// HoldAging: a hold stands at v4 for longer than mirror.hold_warn_after allows
+	// unnoticed; once for each hold.
+	HoldAging = "hold.aging"
 	// FuseBlown: the plan was larger than allowed, so nothing was sent.
 	FuseBlown = "fuse.blown"
 
@@ -73,6 +76,20 @@ const (
 	StateFailed = "state.failed"
 	// ConfigRefused: the configuration was refused; on SIGHUP the old one stays.
 	ConfigRefused = "config.refused"
+)
+
+// What is done in the shadow, and what is looked up.
+const (
+	// ObserveStarted: from this cycle on the property is mirrored in the shadow.
+	ObserveStarted = "observe.started"
+	// CreateObserved: in the shadow, v4 would have been asked for the hold.
+	CreateObserved = "create.observed"
+	// CaptureObserved: in the shadow, v4 would have been asked to capture the hold.
+	CaptureObserved = "capture.observed"
+	// ParkObserved: in the shadow, the preauthorization would have been parked.
+	ParkObserved = "park.observed"
+	// MethodsFailed: v4 could not be asked which card is which payment method.
+	MethodsFailed = "methods.failed"
 )
 
 // Events of the daemon.

@@ -28,6 +28,8 @@ type account struct {
 	counts   plan.Counts
 	skips    map[plan.Why]int
 	outcomes int
+	// observed counts what would have been sent.
+	observed int
 	fuse     bool
 	first    error
 }
@@ -59,6 +61,12 @@ func (a *account) skip(why plan.Why) {
 	defer a.mu.Unlock()
 	a.counts.Skipped++
 	a.skips[why]++
+}
+
+func (a *account) noteObserved(n int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.observed += n
 }
 
 // fail notes the first failure and logs each: this is where they are handled.
@@ -157,7 +165,11 @@ func (a *account) finish(interrupted bool) plan.CycleReport {
 	if a.first != nil {
 		report.Error = a.first.Error()
 	}
-	a.log.Info("cycle finished", telemetry.Event(telemetry.CycleFinished), telemetry.Duration(took),
+	log := a.log
+	if a.e.opts.Mode == ModeObserve {
+		log = log.With(zap.Int("observed", a.observed))
+	}
+	log.Info("cycle finished", telemetry.Event(telemetry.CycleFinished), telemetry.Duration(took),
 		zap.Int("polled", a.counts.Polled), zap.Int("created", a.counts.Created), zap.Int("captured", a.counts.Captured),
 		zap.Int("adopted", a.counts.Adopted), zap.Int("parked", a.counts.Parked), zap.Int("released", a.counts.Released),
 		zap.Int("skipped", a.counts.Skipped), zap.Int("failed", a.counts.Failed))

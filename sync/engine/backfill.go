@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -9,6 +10,9 @@ import (
 	"github.com/preauth-sync/preauth-sync/preauth"
 	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
+
+// ErrObserving refuses a backfill: it would send.
+var ErrObserving = errors.New("mirror.mode is observe, which sends nothing: look at a backfill with --dry-run, or set mirror.mode to full")
 
 // Backfill is a one-shot run over history: the same plan and journal as a cycle's,
 // without the fuse. It can be interrupted anywhere; another one goes on where the
@@ -45,8 +49,11 @@ type BackfillProgress struct {
 
 // Backfill runs a backfill. Whoever waits for a cycle meanwhile gets it: the
 // backfill steps aside between two polls, and goes on afterwards. The errors are
-// Cycle's; the result adds up the cycles it was made of.
+// Cycle's and ErrObserving; the result adds up the cycles it was made of.
 func (e *Engine) Backfill(ctx context.Context, opts Backfill) (Result, error) {
+	if e.opts.Mode == ModeObserve {
+		return Result{}, ErrObserving
+	}
 	b := newBackfill(e, opts)
 	var sum Result
 	for {

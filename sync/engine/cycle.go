@@ -22,6 +22,8 @@ type cycle struct {
 	strays *account
 	// preview collects actions instead of sending them.
 	preview bool
+	// observe is set while nothing is sent and only the report is kept.
+	observe bool
 	// backfill is nil for a cycle of the schedule.
 	backfill *backfill
 
@@ -36,7 +38,7 @@ type cycle struct {
 // waited for, at most its time-out. The error is ErrLedger, ErrPanicked, a
 // *BindingError or ctx's; what went wrong for one property is in its result.
 func (e *Engine) Cycle(ctx context.Context, wait bool) (Result, error) {
-	return e.cycle(ctx, &cycle{}, wait)
+	return e.cycle(ctx, &cycle{observe: e.opts.Mode == ModeObserve}, wait)
 }
 
 func (e *Engine) cycle(ctx context.Context, c *cycle, wait bool) (result Result, err error) {
@@ -44,7 +46,7 @@ func (e *Engine) cycle(ctx context.Context, c *cycle, wait bool) (result Result,
 		e.openSinks(ctx, c)
 		e.verify(ctx, c)
 		e.mirror(ctx, c)
-		if wait && !c.backfill.goesOn() {
+		if wait && !c.observe && !c.backfill.goesOn() {
 			c.backfill.tellNow(e.inDoubt() > 0)
 			e.awaitVerdicts(ctx, c)
 		}
@@ -100,6 +102,7 @@ func (e *Engine) begin(ctx context.Context, stop context.CancelCauseFunc, c *cyc
 	}
 	e.identifyAll(ctx, c)
 	e.tellUnconfigured(ctx, c)
+	e.bindSinks(ctx, c)
 	for _, run := range c.runs {
 		if run.ready {
 			run.start(ctx)
@@ -153,8 +156,13 @@ func (run *propertyRun) start(ctx context.Context) {
 		return
 	}
 	run.tellPaused()
+	if err := run.beginObserving(ctx); err != nil {
+		run.ready = false
+		run.account.fail(err)
+		return
+	}
 	run.doc.Cycle++
-	run.doc.Name, run.doc.Sink = p.opts.Name, p.sink.opts.Name
+	run.doc.Name, run.doc.Sink = p.opts.Name, p.sink.name
 	if err := e.commit(ctx, plan.Batch{Property: &run.doc}); err != nil {
 		run.ready = false
 		run.account.fail(err)
@@ -224,11 +232,14 @@ func (e *Engine) openSinks(ctx context.Context, c *cycle) {
 		return
 	}
 	for _, s := range e.sinks {
+		if s.name == "" {
+			continue
+		}
 		if !s.asked() || (!s.ready() && (e.isOlder() || s.hasDoubts() || c.preview)) {
 			s.open(ctx, c)
 		}
 	}
-	if e.isOlder() && e.sinksReady() {
+	if e.isOlder() && e.sinksReady() && !c.observe {
 		if err := e.adoptOlder(ctx, c); err != nil {
 			_ = e.fail(err)
 		}
@@ -237,6 +248,9 @@ func (e *Engine) openSinks(ctx context.Context, c *cycle) {
 
 // verify looks up what is due.
 func (e *Engine) verify(ctx context.Context, c *cycle) {
+	if c.observe {
+		return // what is in flight stays so, as every phase does
+	}
 	for _, s := range e.sinks {
 		s.verifyDue(ctx, c)
 	}

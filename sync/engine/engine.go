@@ -194,6 +194,7 @@ type property struct {
 	sink *sinkRuntime
 	// enterprise is empty until configuration/get has answered.
 	enterprise preauth.ID
+	walks      walks
 }
 
 // New builds an engine. Nothing is read or sent before the first cycle.

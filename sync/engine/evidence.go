@@ -54,7 +54,7 @@ func (s *sinkRuntime) anyOurs(ctx context.Context, c *cycle) (bool, error) {
 				for _, p := range reply.Preauthorizations {
 					asked = append(asked, string(p.ID))
 				}
-				tokens, err := s.e.ledger.Tokens(ctx, s.opts.Name, asked)
+				tokens, err := s.e.ledger.Tokens(ctx, s.name, asked)
 				ours = ours || len(tokens) > 0
 				return err
 			}); err != nil || ours {

@@ -121,7 +121,7 @@ func (run *propertyRun) outcome(
 	}
 	batch := plan.Batch{Records: []plan.Record{rec}, Journal: []plan.Entry{line}}
 	if rec.Identity != 0 {
-		batch.Highest = []plan.Highest{{Sink: s.opts.Name, Identity: rec.Identity}}
+		batch.Highest = []plan.Highest{{Sink: s.name, Identity: rec.Identity}}
 	}
 	err := run.e.commit(ctx, batch)
 	for errors.Is(err, plan.ErrConflict) {

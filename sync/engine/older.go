@@ -205,7 +205,7 @@ func (s *sinkRuntime) match(ctx context.Context, c *cycle) error {
 		return errNotPolled
 	}
 	tokens := map[string]plan.Token{}
-	err := s.e.ledger.Unmatched(ctx, s.opts.Name, func(token plan.Token) error {
+	err := s.e.ledger.Unmatched(ctx, s.name, func(token plan.Token) error {
 		tokens[token.Token] = token
 		return nil
 	})
@@ -277,7 +277,7 @@ func (s *sinkRuntime) disown(ctx context.Context) error {
 	enough := errors.New("one batch at a time")
 	for {
 		var batch plan.Batch
-		err := s.e.ledger.Unmatched(ctx, s.opts.Name, func(token plan.Token) error {
+		err := s.e.ledger.Unmatched(ctx, s.name, func(token plan.Token) error {
 			token.Foreign = true
 			if batch.Tokens = append(batch.Tokens, token); len(batch.Tokens) == chunkSize {
 				return enough

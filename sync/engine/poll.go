@@ -179,6 +179,9 @@ func (run *propertyRun) sourceIsOut() bool {
 
 // take plans a reply, commits what it changes, and queues what it calls for.
 func (run *propertyRun) take(ctx context.Context, reply Reply, seenAt time.Time) error {
+	if run.c.observe {
+		return run.observe(ctx, reply, seenAt)
+	}
 	for {
 		planned, err := run.planReply(ctx, reply, seenAt)
 		if older, ok := errors.AsType[*olderError](err); ok {
@@ -210,8 +213,8 @@ func (run *propertyRun) queue(ctx context.Context, reply Reply, items []*item) e
 	for _, it := range items {
 		run.requests += len(it.actions)
 	}
-	keep := most > 0 || run.c.preview
-	if keep && (run.c.preview || run.requests <= most) {
+	keep := most > 0 || run.c.preview || run.c.observe
+	if keep && (run.c.preview || most == 0 || run.requests <= most) {
 		for _, it := range items {
 			run.pending = append(run.pending, run.keep(it))
 		}
@@ -239,7 +242,7 @@ func (run *propertyRun) feed(ctx context.Context) {
 		run.account.blowFuse(run.requests, most)
 		return
 	}
-	if run.c.preview {
+	if run.c.preview || run.c.observe && run.e.paused(run.p.enterprise) {
 		return
 	}
 	slices.SortFunc(run.pending, byID)
@@ -247,6 +250,12 @@ func (run *propertyRun) feed(ctx context.Context) {
 		items := make([]*item, 0, len(part))
 		for _, each := range part {
 			items = append(items, run.item(each))
+		}
+		if run.c.observe {
+			if run.report(ctx, items) != nil {
+				return // the ledger failed, which ends the cycle
+			}
+			continue
 		}
 		if run.send(ctx, items, func(int) {}) != nil {
 			return // ctx has ended, which the caller sees
@@ -295,16 +304,32 @@ func (run *propertyRun) refresh(ctx context.Context, items []*item) {
 		customers = append(customers, id)
 	}
 	slices.Sort(customers)
+	var again []preauth.Preauthorization
 	_, err := run.p.opts.Source.Poll(ctx, customers, func(reply Reply) error {
 		for _, p := range reply.Preauthorizations {
 			if it, ok := byID[p.ID]; ok {
+				again = append(again, p)
 				it.p, it.seenAt, it.requestID = p, time.Now(), reply.RequestID
-				it.around.Method = run.methods.Find(p)
 			}
 		}
 		return nil
 	})
+	run.refreshMethods(ctx, byID, again)
 	if err != nil && ctx.Err() == nil {
 		run.account.fail(err)
+	}
+}
+
+// refreshMethods finds the payment methods of observations that were read again.
+func (run *propertyRun) refreshMethods(ctx context.Context, items map[preauth.ID]*item, again []preauth.Preauthorization) {
+	policy := run.policy()
+	answers, err := run.lookUp(ctx, again, func(p preauth.Preauthorization) bool {
+		return items[p.ID].actions[0] == plan.Create && wouldCreate(p, plan.Record{ID: p.ID}, items[p.ID].around, policy)
+	})
+	if err != nil {
+		_ = run.e.fail(err)
+	}
+	for _, p := range again {
+		items[p.ID].around.Method = run.methodOf(p, answers)
 	}
 }

@@ -35,39 +35,76 @@ type olderError struct{ why string }
 
 func (e *olderError) Error() string { return e.why }
 
-// planReply decides every preauthorization of a reply. It reads the ledger and
-// writes nothing.
+// consulted is what the ledger and the sink say around the preauthorizations of a reply.
+type consulted struct {
+	// records has one for each of them, new ones where the ledger has none.
+	records map[preauth.ID]plan.Record
+	tokens  map[string]plan.Token
+	// methods are the answers of the sink about cards.
+	methods map[string]plan.LookedUp
+}
+
+// planReply decides every preauthorization of a reply. Of its own it writes nothing
+// but what the sink says of cards.
 func (run *propertyRun) planReply(ctx context.Context, reply Reply, seenAt time.Time) (*plannedReply, error) {
-	e := run.e
 	out := &plannedReply{run: run, reply: reply}
-	ids := make([]preauth.ID, 0, len(reply.Preauthorizations))
+	known, err := out.consult(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if known.methods, err = out.lookUp(ctx, known); err != nil {
+		return nil, err
+	}
 	for _, p := range reply.Preauthorizations {
-		ids = append(ids, p.ID)
-	}
-	records, err := e.ledger.Records(ctx, ids)
-	if err != nil {
-		return nil, err
-	}
-	tokens, err := run.tokens(ctx, ids, records)
-	if err != nil {
-		return nil, err
-	}
-	read, err := e.ledger.ReadCycles(ctx, run.p.enterprise, reply.Customers)
-	if err != nil {
-		return nil, err
-	}
-	out.markRead(read)
-	for _, p := range reply.Preauthorizations {
-		rec, known := records[p.ID]
-		if !known {
-			rec = plan.Record{ID: p.ID, Enterprise: run.p.enterprise, CustomerID: p.CustomerID}
-		}
-		around := plan.Context{ReadBefore: out.readBefore(p), FirstRun: run.firstRun(), Method: run.methods.Find(p)}
-		if err := out.decide(ctx, p, rec, tokens[string(p.ID)], around, seenAt); err != nil {
+		if err := out.decide(ctx, p, known.records[p.ID], known.tokens[string(p.ID)], out.around(p, known), seenAt); err != nil {
 			return nil, err
 		}
 	}
 	return out, out.missing(ctx)
+}
+
+func (r *plannedReply) ids() []preauth.ID {
+	ids := make([]preauth.ID, 0, len(r.reply.Preauthorizations))
+	for _, p := range r.reply.Preauthorizations {
+		ids = append(ids, p.ID)
+	}
+	return ids
+}
+
+// consult reads what the ledger knows of a reply's preauthorizations and customers.
+func (r *plannedReply) consult(ctx context.Context) (out consulted, err error) {
+	run, ids := r.run, r.ids()
+	if out.records, err = run.e.ledger.Records(ctx, ids); err != nil {
+		return out, err
+	}
+	if out.tokens, err = run.tokens(ctx, ids, out.records); err != nil {
+		return out, err
+	}
+	read, err := run.e.ledger.ReadCycles(ctx, run.p.enterprise, r.reply.Customers)
+	if err != nil {
+		return out, err
+	}
+	r.markRead(read)
+	for _, p := range r.reply.Preauthorizations {
+		if _, known := out.records[p.ID]; !known {
+			out.records[p.ID] = plan.Record{ID: p.ID, Enterprise: run.p.enterprise, CustomerID: p.CustomerID}
+		}
+	}
+	return out, nil
+}
+
+// lookUp asks the sink for the payment methods that creates of the reply need.
+func (r *plannedReply) lookUp(ctx context.Context, known consulted) (map[string]plan.LookedUp, error) {
+	policy := r.run.policy()
+	return r.run.lookUp(ctx, r.reply.Preauthorizations, func(p preauth.Preauthorization) bool {
+		_, held := known.tokens[string(p.ID)]
+		return !held && wouldCreate(p, known.records[p.ID], r.around(p, known), policy)
+	})
+}
+
+// around is what is known around one preauthorization of the reply.
+func (r *plannedReply) around(p preauth.Preauthorization, known consulted) plan.Context {
+	return plan.Context{ReadBefore: r.readBefore(p), FirstRun: r.run.firstRun(), Method: r.run.methodOf(p, known.methods)}
 }
 
 // tokens gives what the sink was found to hold for those without an identity here.
@@ -80,7 +117,7 @@ func (run *propertyRun) tokens(
 			asked = append(asked, string(id))
 		}
 	}
-	return run.e.ledger.Tokens(ctx, run.p.sink.opts.Name, asked)
+	return run.e.ledger.Tokens(ctx, run.p.sink.name, asked)
 }
 
 // firstRun tells whether charged history is taken as the baseline.
@@ -256,6 +293,6 @@ func (r *plannedReply) tell() {
 func (run *propertyRun) policy() plan.Policy {
 	return plan.Policy{
 		Currency: run.p.opts.Currency, StopCreates: run.stopCreates, MirrorFirstRun: run.e.opts.MirrorFirstRun,
-		NewCustomers: run.e.opts.NewCustomers, BackfillCharged: run.c.backfill.charged(),
+		NewCustomers: run.e.opts.NewCustomers, BackfillCharged: run.c.backfill.charged(), CaptureOnly: run.e.opts.Mode == ModeCaptureOnly,
 	}
 }

@@ -92,12 +92,14 @@ func (run *propertyRun) result(ctx context.Context) PropertyResult {
 
 // close stores the account of a property's cycle.
 func (run *propertyRun) close(ctx context.Context, report plan.CycleReport) {
-	over, err := run.firstRunIsOver(context.WithoutCancel(ctx))
-	if err != nil {
-		_ = run.e.fail(err)
-		return
+	if !run.c.observe { // nobody counts as read there
+		over, err := run.firstRunIsOver(context.WithoutCancel(ctx))
+		if err != nil {
+			_ = run.e.fail(err)
+			return
+		}
+		run.doc.FirstRunDone = over
 	}
-	run.doc.FirstRunDone = over
 	if run.c.backfill == nil {
 		run.doc.LastCycle = &report
 	}

@@ -14,8 +14,10 @@ import (
 
 // sinkRuntime is one sink and what this process knows of it.
 type sinkRuntime struct {
-	e     *Engine
-	opts  SinkOptions
+	e    *Engine
+	opts SinkOptions
+	// name is what the ledger calls it; empty while that is not known, see bind.
+	name  string
 	queue chan *item
 	// opening and matching let one goroutine ask what the sink holds.
 	opening, matching chan struct{}
@@ -56,8 +58,12 @@ type sinkCycle struct {
 }
 
 func newSinkRuntime(e *Engine, opts SinkOptions) *sinkRuntime {
+	name := opts.Name
+	if opts.Own {
+		name = ""
+	}
 	return &sinkRuntime{
-		e: e, opts: opts, doubts: map[preauth.ID]*doubt{}, opening: make(chan struct{}, 1), matching: make(chan struct{}, 1),
+		e: e, opts: opts, name: name, doubts: map[preauth.ID]*doubt{}, opening: make(chan struct{}, 1), matching: make(chan struct{}, 1),
 	}
 }
 
@@ -76,8 +82,7 @@ func (s *sinkRuntime) giveUp(c *cycle, err error) {
 	}
 	s.mu.Unlock()
 	if first && !c.preview {
-		s.e.log.Error("the sink cannot be used in this cycle", telemetry.Event(telemetry.SinkUnusable),
-			telemetry.CycleID(c.id), telemetry.Err(err))
+		s.log(c).Error("the sink cannot be used in this cycle", telemetry.Event(telemetry.SinkUnusable), telemetry.Err(err))
 	}
 }
 
@@ -126,15 +131,22 @@ func (s *sinkRuntime) update(ctx context.Context, change func(*plan.Sink)) error
 func (s *sinkRuntime) load(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.loaded {
+	if s.loaded || s.name == "" {
 		return nil
 	}
-	doc, ok, err := s.e.ledger.Sink(ctx, s.opts.Name)
+	doc, ok, err := s.e.ledger.Sink(ctx, s.name)
 	if err != nil {
 		return s.e.fail(err)
 	}
 	if !ok {
-		doc = plan.Sink{Name: s.opts.Name}
+		doc = plan.Sink{Name: s.name}
+	}
+	if s.opts.Own && doc.Address == "" {
+		doc.Address = s.opts.Address
+		if err := s.e.commit(ctx, plan.Batch{Sink: &doc}); err != nil {
+			return s.e.fail(err) // nobody else writes this document
+		}
+		doc.Revision++
 	}
 	if doc.Candidate != nil {
 		// Some of the window has passed already; a clock that was set back only makes it longer.
@@ -225,8 +237,7 @@ func (s *sinkRuntime) judge(ctx context.Context, c *cycle, kind preauth.OutcomeK
 	definite := kind == preauth.OutcomeApplied || kind == preauth.OutcomeRefused
 	tripped, first, outage := s.tally(definite)
 	if first {
-		s.e.log.Error("nothing more is sent to the sink in this cycle", telemetry.Event(telemetry.SinkOutage),
-			telemetry.CycleID(c.id), telemetry.Err(errOutage))
+		s.log(c).Error("nothing more is sent to the sink in this cycle", telemetry.Event(telemetry.SinkOutage), telemetry.Err(errOutage))
 	}
 	switch {
 	case definite && outage:

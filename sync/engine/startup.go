@@ -83,7 +83,7 @@ func (s *sinkRuntime) question(ctx context.Context, c *cycle) error {
 // known stores how far the sink's holds are known. It comes last: what a start
 // that was refused has seen must be seen again by the next.
 func (s *sinkRuntime) known(ctx context.Context, found listing) error {
-	err := s.e.commit(ctx, plan.Batch{Highest: []plan.Highest{{Sink: s.opts.Name, Identity: found.highest}}})
+	err := s.e.commit(ctx, plan.Batch{Highest: []plan.Highest{{Sink: s.name, Identity: found.highest}}})
 	if err != nil {
 		return s.e.fail(err)
 	}
@@ -144,7 +144,7 @@ func (s *sinkRuntime) listOnce(ctx context.Context) (listing, error) {
 // walk stores the tokens above the highest known identity that nothing here
 // explains, and looks whether one of them shows that the file is older.
 func (s *sinkRuntime) walk(ctx context.Context, c *cycle) (found listing, err error) {
-	above, err := s.e.ledger.Highest(ctx, s.opts.Name)
+	above, err := s.e.ledger.Highest(ctx, s.name)
 	if err != nil {
 		return found, s.e.fail(err)
 	}
@@ -189,7 +189,7 @@ func (s *sinkRuntime) storeTokens(ctx context.Context, page []preauth.Hold, fore
 			continue
 		}
 		batch.Tokens = append(batch.Tokens, plan.Token{
-			Sink: s.opts.Name, Token: hold.Token, Holds: []preauth.Hold{hold}, Foreign: foreign,
+			Sink: s.name, Token: hold.Token, Holds: []preauth.Hold{hold}, Foreign: foreign,
 		})
 	}
 	if len(batch.Tokens) == 0 {
@@ -204,7 +204,7 @@ func (s *sinkRuntime) storeTokens(ctx context.Context, page []preauth.Hold, fore
 // checkUnmatched looks whether a token that nothing explains is ours.
 func (s *sinkRuntime) checkUnmatched(ctx context.Context) error {
 	unmatched, why := 0, ""
-	err := s.e.ledger.Unmatched(ctx, s.opts.Name, func(token plan.Token) error {
+	err := s.e.ledger.Unmatched(ctx, s.name, func(token plan.Token) error {
 		unmatched++
 		rec, known, err := s.e.ledger.Record(ctx, preauth.ID(token.Token))
 		if err != nil || !known || why != "" {
@@ -273,13 +273,14 @@ func (s *sinkRuntime) adopt(
 		}
 	}
 	hold := holds[0]
-	if owner, taken, err := s.e.ledger.Owner(ctx, s.opts.Name, hold.Identity); err != nil {
+	if owner, taken, err := s.e.ledger.Owner(ctx, s.name, hold.Identity); err != nil {
 		return rec, false, s.e.fail(err)
 	} else if len(holds) > 1 || (taken && owner != rec.ID) {
 		run.park(&rec, plan.DuplicateFound, fmt.Sprintf("v4 holds %d identities with its token, the first %d", len(holds), hold.Identity), "")
 		return rec, true, nil
 	}
 	rec.Phase, rec.Unsure, rec.Identity, rec.Park, rec.Sends = plan.Adopted, true, hold.Identity, nil, 0
+	rec.HeldSince = s.e.now()
 	rec.Amount = preauth.Money{Amount: hold.Amount, Currency: run.p.opts.Currency}
 	rec.PaymentMethodID = hold.PaymentMethodID
 	return rec, true, nil
@@ -312,12 +313,13 @@ func (e *Engine) loadDoubts(ctx context.Context) (err error) {
 			e.doubtsLoaded = false
 		}
 	}()
+	sinkOf, named := map[preauth.ID]string{}, map[string]*sinkRuntime{}
 	for _, s := range e.sinks {
 		if err := s.load(ctx); err != nil {
 			return err
 		}
+		named[s.name] = s
 	}
-	sinkOf := map[preauth.ID]string{}
 	known, err := e.ledger.Properties(ctx)
 	if err != nil {
 		return e.fail(err)
@@ -326,8 +328,8 @@ func (e *Engine) loadDoubts(ctx context.Context) (err error) {
 		sinkOf[doc.Enterprise] = doc.Sink
 	}
 	err = e.ledger.Unfinished(ctx, "", func(rec plan.Record) error {
-		s, ok := e.sinks[sinkOf[rec.Enterprise]]
-		if !ok || !rec.Phase.InFlight() || rec.Park != nil {
+		s, ok := named[sinkOf[rec.Enterprise]]
+		if !ok || s.name == "" || !rec.Phase.InFlight() || rec.Park != nil {
 			return nil
 		}
 		settled := from.Add(s.opts.Timeout + s.opts.Settle)
@@ -343,6 +345,11 @@ func (e *Engine) loadDoubts(ctx context.Context) (err error) {
 	})
 	if err != nil {
 		return e.fail(err)
+	}
+	if _, unnamed := named[""]; unnamed {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.doubtsLoaded = false // there may be some of a sink whose name is not known yet
 	}
 	return nil
 }

@@ -139,7 +139,7 @@ func (s *sinkRuntime) verdict(ctx context.Context, c *cycle, run *propertyRun, r
 	if fault != "" {
 		return s.duplicate(ctx, run, rec, fault)
 	}
-	next, event := becomeCreated(rec, hits[0]), telemetry.CreateApplied
+	next, event := becomeCreated(rec, hits[0], s.e.now()), telemetry.CreateApplied
 	if rec.Intent.Adopt {
 		next.Phase, next.Unsure = plan.Adopted, true
 		event = telemetry.CreateAdopted
@@ -211,7 +211,7 @@ func (s *sinkRuntime) differs(ctx context.Context, rec plan.Record, hits []preau
 		return fmt.Sprintf("identity %d carries its token and was created by user %d instead of %d",
 			hold.Identity, hold.CreatedByUserID, in.CreatedByUserID), nil
 	}
-	owner, taken, err := s.e.ledger.Owner(ctx, s.opts.Name, hold.Identity)
+	owner, taken, err := s.e.ledger.Owner(ctx, s.name, hold.Identity)
 	if err != nil {
 		return "", s.e.fail(err)
 	}

@@ -128,7 +128,7 @@ func (s *sinkRuntime) decideNow(ctx context.Context, it *item) (plan.Settled, pl
 		rec = plan.Record{ID: it.p.ID, Enterprise: it.run.p.enterprise, CustomerID: it.p.CustomerID}
 	}
 	if rec.Reads() == plan.None || rec.Phase == plan.Baseline {
-		tokens, err := s.e.ledger.Tokens(ctx, s.opts.Name, []string{string(it.p.ID)})
+		tokens, err := s.e.ledger.Tokens(ctx, s.name, []string{string(it.p.ID)})
 		if err != nil {
 			return plan.Settled{}, plan.Decision{}, s.e.fail(err)
 		}
@@ -175,7 +175,7 @@ func (s *sinkRuntime) settleCreate(ctx context.Context, c *cycle, run *propertyR
 	rec, out := sent.record, sent.outcome
 	switch out.Kind {
 	case preauth.OutcomeApplied:
-		created := becomeCreated(rec, out.Hold)
+		created := becomeCreated(rec, out.Hold, s.e.now())
 		replied := time.Now()
 		next, err := run.outcome(ctx, s, created, telemetry.CreateApplied, rec.Intent, out, "")
 		if errors.Is(err, plan.ErrIdentityTaken) {
@@ -189,6 +189,9 @@ func (s *sinkRuntime) settleCreate(ctx context.Context, c *cycle, run *propertyR
 		run.account.count(func(n *plan.Counts) { n.Created++ })
 		return true, s.prove(ctx, c, next, replied)
 	case preauth.OutcomeRefused:
+		if err := s.unlearn(ctx, run, rec); err != nil {
+			return false, err
+		}
 		refused := back(rec)
 		run.park(&refused, plan.Rejected, refusal(out), out.TrackingID)
 		_, err := run.outcome(ctx, s, refused, telemetry.CreateRejected, rec.Intent, out, "")
@@ -275,8 +278,8 @@ func (s *sinkRuntime) doubtCapture(run *propertyRun, rec *plan.Record, sent sent
 }
 
 // becomeCreated is the record once its hold is known.
-func becomeCreated(rec plan.Record, hold preauth.Hold) plan.Record {
-	rec.Phase, rec.Identity, rec.Amount = plan.Created, hold.Identity, rec.Intent.Amount
+func becomeCreated(rec plan.Record, hold preauth.Hold, now time.Time) plan.Record {
+	rec.Phase, rec.Identity, rec.Amount, rec.HeldSince = plan.Created, hold.Identity, rec.Intent.Amount, now
 	rec.PaymentMethodID = rec.Intent.PaymentMethodID
 	if rec.PaymentMethodID == 0 {
 		rec.PaymentMethodID = hold.PaymentMethodID

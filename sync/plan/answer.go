@@ -205,7 +205,7 @@ func Resolve(rec Record, answer Answer, note string, now time.Time) (Answered, e
 	var err error
 	switch answer.As {
 	case Created:
-		then, err = next.resolveCreated(rec, answer)
+		then, err = next.resolveCreated(rec, answer, now)
 	case Captured:
 		then = next.resolveCaptured(seen)
 	case Released:
@@ -222,7 +222,7 @@ func Resolve(rec Record, answer Answer, note string, now time.Time) (Answered, e
 	return answered(rec, next, note, then, now), nil
 }
 
-func (r *Record) resolveCreated(was Record, answer Answer) (string, error) {
+func (r *Record) resolveCreated(was Record, answer Answer, now time.Time) (string, error) {
 	hold := answer.Hold
 	switch {
 	case hold.Identity <= 0:
@@ -235,7 +235,7 @@ func (r *Record) resolveCreated(was Record, answer Answer) (string, error) {
 	case was.Identity != 0 && was.Identity != hold.Identity:
 		return "", r.refuse("its identity on v4 is %d, not %d", was.Identity, hold.Identity)
 	case was.Identity == 0:
-		r.Sends = 0
+		r.Sends, r.HeldSince = 0, now
 	}
 	r.Phase, r.Identity, r.PaymentMethodID = Created, hold.Identity, hold.PaymentMethodID
 	r.Amount = preauth.Money{Amount: hold.Amount, Currency: answer.Currency}

@@ -123,7 +123,7 @@ type Decision struct {
 //	    policy mirrors history; else baseline or park first_seen_charged
 //
 // A create is preceded by its preconditions: bad_amount, currency_mismatch,
-// no_payment_method, in this order. Creating and capturing are only ever
+// no_payment_method, in this order. While mirror.mode is capture_only there is none. Creating and capturing are only ever
 // verified. What is parked for an outcome or as first_seen_charged waits for
 // an operator, who answers the latter also by a backfill of charged history. An observation that an operator has answered never parks again.
 func Decide(p preauth.Preauthorization, rec Record, around Context, policy Policy) Decision {
@@ -309,8 +309,8 @@ func (d Decision) create(p preauth.Preauthorization, m Method, policy Policy, ac
 		return d.park(CurrencyMismatch, fmt.Sprintf(
 			"the amount is in %s and the property's tenant bills in %s", p.Amount.Currency, policy.Currency))
 	}
-	if m.Unread {
-		return d.skip(MethodUnread)
+	if m.Ask || m.Unread {
+		return d.skip(MethodUnread) // nobody has been asked yet: no method is not autopay
 	}
 	if m.Missing != "" {
 		return d.park(NoPaymentMethod, m.Missing)

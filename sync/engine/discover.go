@@ -1,0 +1,123 @@
+package engine
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/preauth-sync/preauth-sync/preauth"
+	"github.com/preauth-sync/preauth-sync/sync/plan"
+)
+
+const (
+	// keepDiscovered is how long customers stay known after they have left every window
+	// in which they are looked for.
+	keepDiscovered = 30 * 24 * time.Hour
+	// refreshUntil is by how much the date of leaving must have moved to be stored again:
+	// a cycle that finds the same customers writes nothing.
+	refreshUntil = 24 * time.Hour
+	// fewPages are so little that all of them are read in each cycle. Where there are
+	// more, cycles ask for what is new, and for all once in every wholeEvery.
+	fewPages   = 4
+	wholeEvery = 24 * time.Hour
+	// overlap is how far back the question for what is new reaches behind the beginning of
+	// the walk before, for what the PMS shows late and for clocks that differ.
+	overlap = 15 * time.Minute
+)
+
+// walks is what a process remembers of a property's complete walks. It forgets them
+// when it ends: the next one begins with a whole walk.
+type walks struct {
+	// since is when the last one began, whole when the last one that asked for
+	// everything did, on the wall clock; zero before the first.
+	since, whole time.Time
+	// long is set when that took more than fewPages.
+	long bool
+}
+
+// from gives the beginning of what is to be asked for, zero for everything.
+func (w walks) from(now time.Time) time.Time {
+	if w.since.IsZero() || !w.long || now.Sub(w.whole) >= wholeEvery || now.Before(w.since) {
+		return time.Time{}
+	}
+	return w.since.Add(-overlap)
+}
+
+// after remembers a complete walk.
+func (w walks) after(from, began time.Time, pages int) walks {
+	w.since = began
+	if from.IsZero() {
+		w.whole, w.long = began, pages > fewPages
+	}
+	return w
+}
+
+// discover gives the customers that discovery shows, and those it has shown in
+// earlier cycles. An error means that some may be missing; what is given stands.
+func (run *propertyRun) discover(ctx context.Context) ([]preauth.ID, error) {
+	if run.p.opts.Discover == nil {
+		return nil, nil
+	}
+	e, now := run.e, run.e.now()
+	known := map[preauth.ID]time.Time{}
+	err := e.ledger.Discovered(ctx, run.p.enterprise, func(d plan.Discovered) error {
+		known[d.CustomerID] = d.Until
+		return nil
+	})
+	if err != nil {
+		return nil, e.fail(err)
+	}
+	from, pages := run.p.walks.from(now), 0
+	failed := run.p.opts.Discover(ctx, from, func(page []preauth.FoundCustomer) error {
+		e.opts.Progress()
+		pages++
+		return run.remember(ctx, known, page)
+	})
+	if failed == nil && run.unfinished != nil {
+		run.p.walks = run.p.walks.after(from, now, pages)
+		if err := run.forget(ctx, known, now); err != nil {
+			return nil, err
+		}
+	}
+	return slices.Collect(maps.Keys(known)), failed
+}
+
+// remember stores whom a page shows.
+func (run *propertyRun) remember(ctx context.Context, known map[preauth.ID]time.Time, page []preauth.FoundCustomer) error {
+	var batch plan.Batch
+	for _, found := range page {
+		until, ok := known[found.ID]
+		if ok && found.Until.Sub(until) < refreshUntil {
+			continue
+		}
+		known[found.ID] = found.Until
+		batch.Discovered = append(batch.Discovered, plan.Discovered{
+			Enterprise: run.p.enterprise, CustomerID: found.ID, Until: found.Until,
+		})
+	}
+	if len(batch.Discovered) == 0 {
+		return nil
+	}
+	return run.e.commit(ctx, batch)
+}
+
+// forget drops who has been out of every window for long enough and has no
+// unfinished record.
+func (run *propertyRun) forget(ctx context.Context, known map[preauth.ID]time.Time, now time.Time) error {
+	var gone []plan.Discovered
+	for id, until := range known {
+		if now.Sub(until) > keepDiscovered && len(run.unfinished[id]) == 0 {
+			gone = append(gone, plan.Discovered{Enterprise: run.p.enterprise, CustomerID: id})
+		}
+	}
+	for part := range slices.Chunk(gone, chunkSize) {
+		if err := run.e.commit(ctx, plan.Batch{Discovered: part}); err != nil {
+			return run.e.fail(err)
+		}
+		for _, each := range part {
+			delete(known, each.CustomerID)
+		}
+	}
+	return nil
+}

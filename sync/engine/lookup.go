@@ -1,0 +1,123 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+	"go.uber.org/zap"
+
+	"github.com/preauth-sync/preauth-sync/internal/telemetry"
+	"github.com/preauth-sync/preauth-sync/preauth"
+	"github.com/preauth-sync/preauth-sync/sync/plan"
+)
+
+// lookUp asks the sink which payment methods the cards of those preauthorizations
+// are that nothing but their method keeps from being created. wants tells that of
+// one. It gives the answers by card; who has none could not be asked.
+func (run *propertyRun) lookUp(
+	ctx context.Context, all []preauth.Preauthorization, wants func(preauth.Preauthorization) bool,
+) (map[string]plan.LookedUp, error) {
+	if run.p.opts.Lookup == "" {
+		return nil, nil
+	}
+	asked := map[string]bool{}
+	for _, p := range all {
+		if card := cardOf(p); card != "" && !asked[card] && run.methods.Find(p).Ask && wants(p) {
+			asked[card] = true
+		}
+	}
+	if len(asked) == 0 {
+		return nil, nil
+	}
+	cards := make([]string, 0, len(asked))
+	for card := range asked {
+		cards = append(cards, card)
+	}
+	slices.Sort(cards)
+	return run.p.sink.methodsOf(ctx, run, cards)
+}
+
+// methodsOf gives what is remembered, and asks for the rest. What the sink does not
+// answer is counted as a failure and left out.
+func (s *sinkRuntime) methodsOf(ctx context.Context, run *propertyRun, cards []string) (map[string]plan.LookedUp, error) {
+	field, now := run.p.opts.Lookup, s.e.now()
+	answers, err := s.e.ledger.LookedUp(ctx, s.name, field, cards)
+	if err != nil {
+		return nil, err
+	}
+	var open []string
+	for _, card := range cards {
+		if answer, ok := answers[card]; !ok || !answer.Holds(now) {
+			delete(answers, card)
+			open = append(open, card)
+		}
+	}
+	if len(open) == 0 {
+		return answers, nil
+	}
+	found, failed := s.opts.Sink.FindMethods(ctx, field, open)
+	if failed != nil && ctx.Err() == nil {
+		failed = fmt.Errorf("the payment methods of some cards could not be looked up, and nothing is created with them in this cycle: %w", failed)
+		run.account.failQuietly(failed)
+		run.account.log.Error("payment methods could not be looked up", telemetry.Event(telemetry.MethodsFailed),
+			zap.Int("asked", len(open)), zap.Int("answered", len(found)), telemetry.Err(failed))
+	}
+	batch := plan.Batch{}
+	for _, card := range open {
+		methods, ok := found[card]
+		if !ok {
+			continue
+		}
+		answer := plan.LookUp(s.name, field, card, methods, now)
+		answers[card] = answer
+		batch.LookedUp = append(batch.LookedUp, answer)
+	}
+	if len(batch.LookedUp) == 0 {
+		return answers, nil
+	}
+	return answers, s.e.commit(ctx, batch)
+}
+
+// methodOf is a preauthorization's payment method, with what has been looked up.
+func (run *propertyRun) methodOf(p preauth.Preauthorization, answers map[string]plan.LookedUp) plan.Method {
+	m := run.methods.Find(p)
+	if !m.Ask {
+		return m
+	}
+	if answer, ok := answers[cardOf(p)]; ok {
+		return answer.Method()
+	}
+	if cardOf(p) == "" {
+		return plan.Method{Missing: "the PMS names no card, so that no payment method can be looked up"}
+	}
+	return plan.Method{Unread: true}
+}
+
+// unlearn forgets which method a card is, once a create with it has been refused.
+func (s *sinkRuntime) unlearn(ctx context.Context, run *propertyRun, rec plan.Record) error {
+	card := cardOf(preauth.Preauthorization{CardID: rec.CardID})
+	if run.p == nil || run.p.opts.Lookup == "" || card == "" {
+		return nil
+	}
+	return s.e.commit(ctx, plan.Batch{LookedUp: []plan.LookedUp{{Sink: s.name, Field: run.p.opts.Lookup, CardID: card}}})
+}
+
+// cardOf spells a card's Id in one way: as this program spells UUIDs, else as the
+// PMS does.
+func cardOf(p preauth.Preauthorization) string {
+	card := strings.TrimSpace(p.CardID)
+	if id, err := uuid.Parse(card); err == nil {
+		return id.String()
+	}
+	return card
+}
+
+// wouldCreate tells whether nothing but the payment method is open before a create.
+func wouldCreate(p preauth.Preauthorization, rec plan.Record, around plan.Context, policy plan.Policy) bool {
+	around.Method = plan.Method{Autopay: true}
+	d := plan.Decide(p, rec, around, policy)
+	return len(d.Actions) > 0 && d.Actions[0] == plan.Create
+}
