@@ -133,7 +133,7 @@ func TestWhoIsFoundAgainIsWrittenOnceADay(t *testing.T) {
 				docs, err := l.Properties(t.Context())
 				b.must(err)
 				b.must(l.Discovered(t.Context(), docs[0].Enterprise, func(d plan.Discovered) error {
-					at = d.Seen
+					at = d.Until
 					return nil
 				}))
 			})

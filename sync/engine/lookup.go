@@ -58,7 +58,7 @@ func (s *sinkRuntime) methodsOf(ctx context.Context, run *propertyRun, cards []s
 	if len(open) == 0 {
 		return answers, nil
 	}
-	found, failed := s.opts.Sink.FindMethods(ctx, field, open)
+	found, failed := s.findMethods(ctx, field, open)
 	if failed != nil && ctx.Err() == nil {
 		failed = fmt.Errorf("the payment methods of some cards could not be looked up, and nothing is created with them in this cycle: %w", failed)
 		run.account.failQuietly(failed)
@@ -79,6 +79,32 @@ func (s *sinkRuntime) methodsOf(ctx context.Context, run *propertyRun, cards []s
 		return answers, nil
 	}
 	return answers, s.e.commit(ctx, batch)
+}
+
+// silentAfter is how many look-ups in a row may give nothing: then v4 is not asked
+// for payment methods any more in this cycle.
+const silentAfter = 3
+
+var errMethodsSilent = fmt.Errorf("v4 has answered none of %d look-ups in a row, and is not asked again in this cycle", silentAfter)
+
+// findMethods asks the sink, unless it has shown in this cycle that it does not answer.
+func (s *sinkRuntime) findMethods(ctx context.Context, field string, cards []string) (map[string][]preauth.PaymentMethod, error) {
+	if err := s.unusableBecause(); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	silent := s.unanswered >= silentAfter
+	s.mu.Unlock()
+	if silent {
+		return nil, errMethodsSilent
+	}
+	found, err := s.opts.Sink.FindMethods(ctx, field, cards)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.unanswered++; len(found) > 0 {
+		s.unanswered = 0
+	}
+	return found, err
 }
 
 // methodOf is a preauthorization's payment method, with what has been looked up.

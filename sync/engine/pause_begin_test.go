@@ -91,6 +91,10 @@ func (*countingSink) Ready(context.Context) error           { return nil }
 func (*countingSink) Admit(context.Context) (func(), error) { return func() {}, nil }
 func (*countingSink) Relogin()                              {}
 
+func (*countingSink) FindMethods(context.Context, string, []string) (map[string][]preauth.PaymentMethod, error) {
+	return nil, nil
+}
+
 func (s *countingSink) Create(_ context.Context, r preauth.CreateRequest) preauth.Outcome {
 	s.creates++
 	return preauth.Outcome{

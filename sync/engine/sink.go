@@ -51,7 +51,9 @@ type sinkCycle struct {
 	answered bool
 	tripped  bool
 	canary   chan struct{}
-	matched  bool
+	// unanswered counts the look-ups of payment methods in a row that gave nothing.
+	unanswered int
+	matched    bool
 	// found are records whose create was found by its token in this cycle and that
 	// the PMS had already charged: their capture is due.
 	found []plan.Record
