@@ -28,12 +28,17 @@ func sample(t *testing.T, path string, records int) []byte {
 		Records:  []plan.Record{ledgertest.FullRecord(1 << 19)},
 		Read:     []plan.CustomerRead{{Enterprise: ledgertest.ID(9), CustomerID: ledgertest.ID(8), Cycle: 2}},
 		Property: &plan.Property{Enterprise: ledgertest.ID(9), Name: "prague"},
-		Sink:     &plan.Sink{Name: "v4", Listed: true},
+		Sink:     &plan.Sink{Name: "v4", Listed: true, Address: "https://own.test"},
 		Tokens:   []plan.Token{{Sink: "v4", Token: string(ledgertest.ID(1)), Holds: []preauth.Hold{{Identity: 4}}}},
 		Highest:  []plan.Highest{{Sink: "v4", Identity: 4}},
 
 		Discovered: []plan.Discovered{{Enterprise: ledgertest.ID(9), CustomerID: ledgertest.ID(6), Until: ledgertest.At(1)}},
 		Pauses:     []plan.Pause{{Since: ledgertest.At(1)}, {Enterprise: ledgertest.ID(9), Since: ledgertest.At(2)}},
+		LookedUp: []plan.LookedUp{
+			{Sink: "v4", Field: "identifier", CardID: string(ledgertest.ID(1)), ID: 4, At: ledgertest.At(1)},
+			{Sink: "v4", Field: "identifier", CardID: "card", Found: "none", At: ledgertest.At(2)},
+		},
+		Observed: []plan.Observed{ledgertest.FullObserved(1)},
 	}
 	for n := range records {
 		batch.Records = append(batch.Records, ledgertest.HeldRecord(n))
@@ -204,6 +209,8 @@ type everything struct {
 	Cycles              map[preauth.ID]uint64
 	Discovered          []plan.Discovered
 	Pauses              []plan.Pause
+	LookedUp            map[string]plan.LookedUp
+	Observed            []plan.Observed
 	Owners              map[string]preauth.ID
 	Account             account
 }
@@ -221,7 +228,7 @@ func dump(t *testing.T, path string) everything {
 func contents(t *testing.T, l ledgertest.Ledger) (all everything) {
 	t.Helper()
 	ctx := t.Context()
-	var errs [10]error
+	var errs [12]error
 	errs[0] = l.Each(ctx, func(r plan.Record) error {
 		all.Records = append(all.Records, r)
 		lines, err := l.Journal(ctx, r.ID)
@@ -236,6 +243,8 @@ func contents(t *testing.T, l ledgertest.Ledger) (all everything) {
 	all.Cycles, errs[6] = l.ReadCycles(ctx, ledgertest.ID(9), []preauth.ID{ledgertest.ID(7), ledgertest.ID(8)})
 	errs[8] = l.Discovered(ctx, ledgertest.ID(9), func(d plan.Discovered) error { all.Discovered = append(all.Discovered, d); return nil })
 	all.Pauses, errs[9] = l.Pauses(ctx)
+	all.LookedUp, errs[10] = l.LookedUp(ctx, "v4", "identifier", []string{"card", string(ledgertest.ID(1)), string(ledgertest.ID(2))})
+	errs[11] = l.EachObserved(ctx, "", func(o plan.Observed) error { all.Observed = append(all.Observed, o); return nil })
 	all.Owners = make(map[string]preauth.ID)
 	for _, sink := range []string{"", "v4", "b"} {
 		for identity := range int64(13) {

@@ -12,8 +12,10 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/preauth-sync/preauth-sync/preauth"
 	"github.com/preauth-sync/preauth-sync/state"
 	"github.com/preauth-sync/preauth-sync/state/ledgertest"
+	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
 
 // victimPath names the environment variable that makes this test's binary a
@@ -37,7 +39,10 @@ func victim(path string) {
 		wg.Go(func() {
 			for n := w; ; n += 4 {
 				id := int(generation)<<20 + n
-				err := l.Commit(context.Background(), batchOf(id))
+				batch := batchOf(id)
+				batch.LookedUp = []plan.LookedUp{{Sink: "v4", Field: "identifier", CardID: string(ledgertest.ID(id)), ID: 4, At: ledgertest.At(1)}}
+				batch.Observed = []plan.Observed{ledgertest.FullObserved(id)}
+				err := l.Commit(context.Background(), batch)
 				out.Lock()
 				if err != nil {
 					fmt.Println(err)
@@ -84,6 +89,12 @@ func TestAKilledProcessLosesNothingThatWasReportedStored(t *testing.T) {
 	for _, id := range stored {
 		if _, ok, err := l.Record(t.Context(), ledgertest.ID(id)); !ok || err != nil {
 			t.Fatalf("record %d: %v, %v", id, ok, err)
+		}
+		card := string(ledgertest.ID(id))
+		answers, errA := l.LookedUp(t.Context(), "v4", "identifier", []string{card})
+		entries, errE := l.Observed(t.Context(), []preauth.ID{ledgertest.ID(id)})
+		if len(answers) != 1 || len(entries) != 1 || errA != nil || errE != nil {
+			t.Fatalf("of record %d: %d answers, %v, %d entries, %v", id, len(answers), errA, len(entries), errE)
 		}
 	}
 	if f := l.File(); f.Generation != 5 || f.Older != "" {

@@ -90,14 +90,16 @@ func putFile(tx *bolt.Tx, about wireFile, c codec) error {
 
 // updateFile changes what the file says of itself, durably.
 func (l *Ledger) updateFile(change func(*wireFile)) error {
-	return l.update(func(tx *bolt.Tx) error {
-		var about wireFile
-		if err := l.getFile(tx, &about); err != nil {
-			return err
-		}
-		change(&about)
-		return putFile(tx, about, l.codec)
-	})
+	return l.update(func(tx *bolt.Tx) error { return l.changeFile(tx, change) })
+}
+
+func (l *Ledger) changeFile(tx *bolt.Tx, change func(*wireFile)) error {
+	var about wireFile
+	if err := l.getFile(tx, &about); err != nil {
+		return err
+	}
+	change(&about)
+	return putFile(tx, about, l.codec)
 }
 
 func (l *Ledger) getFile(tx *bolt.Tx, about *wireFile) error {

@@ -52,7 +52,7 @@ func documentTypes(tb testing.TB) []documentType {
 	id := uuid.MustParse(string(someID))
 	token := func(key, value []byte) (plan.Token, error) { return stored(l.token(key, value)) }
 	putToken := func(key []byte, t plan.Token) ([]byte, error) { return c.put(bucketTokens, key, toWireToken(t)) }
-	return append(l.documentsOfFewBytes(),
+	types := append(l.documentsOfFewBytes(),
 		document(bucketRecords, id[:],
 			func(key, value []byte) (plan.Record, error) { return l.decodeRecord(someID, key, value) },
 			func(key []byte, r plan.Record) ([]byte, error) {
@@ -77,6 +77,7 @@ func documentTypes(tb testing.TB) []documentType {
 		document(bucketTokens, keyOfToken(tb, longSample), token, putToken, sampleTokens(longSample)...),
 		document(bucketTallies, id[:], l.tally,
 			func(key []byte, t plan.Tally) ([]byte, error) { return c.put(bucketTallies, key, toWireTally(t)) }, sampleTallies()...))
+	return append(types, l.learntDocuments(tb)...)
 }
 
 // documentsOfFewBytes are those of one number, and what the file says of itself.
@@ -106,6 +107,34 @@ func (l *Ledger) documentsOfFewBytes() []documentType {
 			func(key []byte, about wireFile) ([]byte, error) { return l.codec.put(bucketMeta, key, about) },
 			wireFile{ID: "x", Created: 1, Generation: 3, ConnectorAddress: "https://pms.test", Older: "it says so", Backup: 5}),
 	}
+}
+
+// learntDocuments are those of what was looked up and of what was observed.
+func (l *Ledger) learntDocuments(tb testing.TB) []documentType {
+	tb.Helper()
+	id := uuid.MustParse(string(someID))
+	var types []documentType
+	for _, card := range []string{string(someID), "a card", longSample} {
+		key, err := lookedUpKey("v4", "identifier", card)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		shown := card
+		if card == longSample {
+			shown = "" // the key has only its hash
+		}
+		types = append(types, document(bucketLookedUp, key, l.decodeLookedUp,
+			func(key []byte, a plan.LookedUp) ([]byte, error) {
+				return l.codec.put(bucketLookedUp, key, toWireLookedUp(a))
+			},
+			plan.LookedUp{Sink: "v4", Field: "identifier", CardID: shown, ID: 1 << 40, At: time.Unix(1_790_000_000, 0)},
+			plan.LookedUp{Sink: "v4", Field: "identifier", CardID: shown, Found: "none", At: time.Unix(0, 0)}))
+	}
+	return append(types, document(bucketObserved, id[:], l.decodeObserved,
+		func(key []byte, o plan.Observed) ([]byte, error) {
+			w, err := toWireObserved(o)
+			return putIf(l.codec, bucketObserved, key, w, err)
+		}, sampleObserved()...))
 }
 
 // meaning compares two documents; amounts compare as decimals and times as instants.
@@ -211,7 +240,7 @@ func sampleRecords() []plan.Record {
 		{
 			ID: someID, Revision: 9, Enterprise: someID, CustomerID: someID, CardID: "no UUID", Phase: plan.Capturing,
 			Identity: 1 << 40, Unsure: true, Generation: 7, Amount: amount, PaymentMethodID: 42, Sends: 1, Seen: seen,
-			History: plan.HistoryFresh, Missing: 2, Updated: at,
+			History: plan.HistoryFresh, Missing: 2, Updated: at, HeldSince: at, Aged: true,
 			Intent: &plan.Intent{
 				Action: plan.Capture, Attempt: 2, Amount: amount, PaymentMethodID: 42, Token: string(someID), CreatedByUserID: 3,
 				Deadline: at, Before: plan.Created, Resent: true, Adopt: true,
@@ -237,7 +266,7 @@ func sampleEntries() []plan.Entry {
 func sampleProperties() []plan.Property {
 	at := time.UnixMilli(1_790_000_000_123)
 	return []plan.Property{{Enterprise: someID}, {
-		Enterprise: someID, Revision: 3, Name: "prague", Sink: "v4", Cycle: 8, FirstRunDone: true,
+		Enterprise: someID, Revision: 3, Name: "prague", Sink: "v4", Cycle: 8, FirstRunDone: true, ObservedSince: at,
 		LastCycle: &plan.CycleReport{
 			CycleID: "c", Started: at, Finished: at, OK: true, Error: "e", Fuse: true, Counts: plan.Counts{Polled: 1, Failed: 2},
 		},
@@ -246,8 +275,19 @@ func sampleProperties() []plan.Property {
 
 func sampleSinks() []plan.Sink {
 	return []plan.Sink{{Name: "v4"}, {
-		Name: "v4", Revision: 2, Listed: true, TokensAtCreation: true, Proof: plan.ProofKept, Outage: true,
+		Name: "v4", Revision: 2, Listed: true, TokensAtCreation: true, Proof: plan.ProofKept, Outage: true, Address: "https://v4.test",
 		Candidate: &plan.Candidate{ID: someID, Identity: 4, Token: string(someID), Replied: time.UnixMilli(1_790_000_000_123)},
+	}}
+}
+
+func sampleObserved() []plan.Observed {
+	at := time.UnixMilli(1_790_000_000_123)
+	amount := preauth.Money{Amount: decimal.RequireFromString("123.45"), Currency: "EUR"}
+	seen := plan.Observation{State: preauth.Charged, Active: true, Amount: amount}
+	return []plan.Observed{{ID: someID, Updated: at}, {
+		ID: someID, Enterprise: someID, CustomerID: someID, Seen: seen, Amount: amount, PaymentMethodID: 42,
+		Created: at, Captured: at, Released: at, Updated: at,
+		Park: &plan.Park{Reason: plan.AmountChanged, Seen: seen, Since: at, Detail: "another amount"},
 	}}
 }
 
@@ -262,5 +302,6 @@ func sampleTallies() []plan.Tally {
 	full := newTally()
 	full.Phases[plan.Created], full.Parked[plan.Rejected] = 3, 1
 	full.ParkedAmounts["EUR"] = decimal.RequireFromString("-7.25")
+	full.Held["EUR"], full.Awaiting["CZK"] = decimal.RequireFromString("0.1"), decimal.RequireFromString("12")
 	return []plan.Tally{newTally(), full}
 }

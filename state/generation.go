@@ -158,26 +158,6 @@ func (l *Ledger) Restored(ctx context.Context) error {
 	return l.MarkOlder(ctx, "an operator said with 'state restored' that it is an older copy")
 }
 
-// Rebind stores that the same systems are now found at other addresses.
-func (l *Ledger) Rebind(ctx context.Context, to Binding) error {
-	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("the state file was not bound to other addresses: %w", err)
-	}
-	err := l.updateFile(func(about *wireFile) {
-		about.ConnectorAddress, about.SinkAddress = to.ConnectorAddress, to.SinkAddress
-	})
-	if err != nil {
-		return err
-	}
-	l.swap.Lock()
-	l.options.Binding = to // what a compacted file is compared with
-	l.swap.Unlock()
-	l.about.Lock()
-	defer l.about.Unlock()
-	l.file.ConnectorAddress, l.file.SinkAddress = to.ConnectorAddress, to.SinkAddress
-	return nil
-}
-
 // Find tells whether there is a state file at path: when there is none, by an *Error
 // that is Absent or Lost.
 func Find(path string) error {

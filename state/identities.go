@@ -44,6 +44,38 @@ func (l *Ledger) owner(tx *bolt.Tx, key []byte) (preauth.ID, bool, error) {
 	return keyID(id), true, nil
 }
 
+// beginsCapture tells whether a record is put so that its capture can be sent.
+func beginsCapture(t transition) bool {
+	if t.now.Phase != plan.Capturing || t.now.Identity == 0 {
+		return false
+	}
+	again := t.old.Intent != nil && t.now.Intent != nil && t.now.Intent.Attempt > t.old.Intent.Attempt
+	return t.old.Phase != plan.Capturing || again
+}
+
+// captures refuses the intent to capture a hold where it is not: at another sink
+// than the one that gave it, its identity is a stranger's.
+func (s *stager) captures(property *plan.Property) error {
+	for _, t := range s.transitions {
+		if !beginsCapture(t) || t.old.Identity != t.now.Identity {
+			continue // what is claimed in this batch is claimed at the same sink
+		}
+		sink, err := s.sinkOf(t.now.Enterprise, property)
+		if err != nil {
+			return err
+		}
+		owner, owned, err := s.l.owner(s.tx, identityKey(sink, t.now.Identity))
+		if err != nil {
+			return err
+		}
+		if !owned || owner != t.now.ID {
+			return fmt.Errorf("identity %d of %s is not held at sink %q, where it was to be captured: %w",
+				t.now.Identity, t.now.ID, sink, plan.ErrIdentityTaken)
+		}
+	}
+	return nil
+}
+
 // identities gives up what records no longer hold, then claims what they hold now.
 func (s *stager) identities(property *plan.Property) error {
 	free := make(map[string]bool)

@@ -11,7 +11,7 @@ const (
 	application = "preauth-sync state"
 	// schema is the version of the buckets, keys and documents. A file of an earlier
 	// one is migrated when it is opened ReadWrite.
-	schema = 3
+	schema = 4
 
 	keyApplication = "application"
 	keySchema      = "schema"
@@ -165,11 +165,12 @@ func checkBucket(p *pages, name string, root bucketRoot) (stored bool, err error
 // describe names a document for people.
 func describe(bucket string, key []byte) string {
 	switch bucket {
-	case bucketRecords, bucketProperties, bucketTallies, bucketPauses:
+	case bucketRecords, bucketProperties, bucketTallies, bucketPauses, bucketObserved:
 		if len(key) == idLength {
 			names := map[string]string{
 				bucketRecords: "record ", bucketProperties: "property ",
 				bucketTallies: "the tally of ", bucketPauses: "the pause of ",
+				bucketObserved: "what was observed of ",
 			}
 			return names[bucket] + string(keyID(key))
 		}

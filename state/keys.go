@@ -29,10 +29,14 @@ const (
 	// Since schema 2.
 	bucketParked     = "parked"     // enterprise, since, id → nothing: an index of records
 	bucketTallies    = "tallies"    // enterprise → what its records add up to
-	bucketDiscovered = "discovered" // enterprise, customer → when discovery last showed it, in seconds since 1970
+	bucketDiscovered = "discovered" // enterprise, customer → until when it is in a window, in seconds since 1970
 
 	// Since schema 3.
 	bucketPauses = "pauses" // enterprise, zeros for all → since when, in milliseconds since 1970
+
+	// Since schema 4.
+	bucketLookedUp = "looked_up" // sink name, 0, field, 0, card → the sink's answer
+	bucketObserved = "observed"  // id → what would have been sent
 )
 
 // buckets lists those that a file of a schema has.
@@ -46,6 +50,9 @@ func buckets(version int) []string {
 	}
 	if version >= 3 {
 		names = append(names, bucketPauses)
+	}
+	if version >= 4 {
+		names = append(names, bucketLookedUp, bucketObserved)
 	}
 	return names
 }

@@ -17,23 +17,28 @@ func (l *Ledger) migrate(from int) error {
 				return err
 			}
 		}
-		if from < 2 {
-			if err := l.account(tx); err != nil {
-				return err
-			}
+		if err := l.account(tx, from); err != nil {
+			return err
 		}
 		return putSchema(tx)
 	})
 }
 
-// account stores what schema 2 keeps beside the records: what they add up to, and
-// the index of the parked ones.
-func (l *Ledger) account(tx *bolt.Tx) error {
+// account adds up anew what the records come to, since schema 4 adds up more of
+// them, and stores the index of the parked ones, which schema 1 lacks.
+func (l *Ledger) account(tx *bolt.Tx, from int) error {
 	sums, parked, err := l.countRecords(tx)
 	if err != nil {
 		return err
 	}
-	if err := l.addTallies(tx, sums); err != nil {
+	err = tx.DeleteBucket([]byte(bucketTallies))
+	if err == nil {
+		_, err = tx.CreateBucket([]byte(bucketTallies))
+	}
+	if err == nil {
+		err = l.addTallies(tx, sums)
+	}
+	if err != nil || from >= 2 {
 		return err
 	}
 	// In their order each goes to the end of its page, however many there are.

@@ -19,7 +19,7 @@ import (
 
 // earlier gives a file that the last version with that schema wrote: 20 held
 // records, one of every field, and four parked before anything was sent; with
-// schema 2 also a discovered customer. Its pages are of 1 KiB, to keep it small.
+// schema 2 also a discovered customer, with schema 3 also a pause. Its pages are of 1 KiB, to keep it small.
 func earlier(t *testing.T, version string) []byte {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join("testdata", "schema"+version+".db"))
@@ -37,7 +37,7 @@ func earlierFile(t *testing.T, version string) string {
 	return path
 }
 
-func earlierSchemas() []string { return []string{"1", "2"} }
+func earlierSchemas() []string { return []string{"1", "2", "3"} }
 
 func schemaOf(t *testing.T, path string) (version string) {
 	t.Helper()
@@ -70,14 +70,17 @@ func firstAccount() map[preauth.ID]plan.Tally {
 		"": {
 			Phases: map[plan.Phase]int{plan.None: 1}, Parked: map[plan.Reason]int{plan.UnknownState: 1},
 			ParkedAmounts: amounts("0", "103.1"), OldestParked: ledgertest.At(1),
+			Held: amounts("0", "0"), Awaiting: amounts("0", "0"),
 		},
 		ledgertest.ID(9): {
 			Phases: map[plan.Phase]int{plan.None: 3}, Parked: map[plan.Reason]int{plan.FirstSeenCharged: 2, plan.BadAmount: 1},
 			ParkedAmounts: amounts("202.2", "101.1"), OldestParked: ledgertest.At(5),
+			Held: amounts("0", "0"), Awaiting: amounts("0", "0"),
 		},
 		ledgertest.ID(1 << 20): {
 			Phases: map[plan.Phase]int{plan.Created: 20, plan.Capturing: 1}, Parked: map[plan.Reason]int{plan.UnknownCapture: 1},
 			ParkedAmounts: amounts("123.45", "0"), OldestParked: ledgertest.At(1<<19 + 1),
+			Held: amounts("2469", "0"), Awaiting: amounts("0", "0"),
 		},
 	}
 }
@@ -95,8 +98,8 @@ func TestAReaderOfAnEarlierSchemaAnswersAndChangesNothing(t *testing.T) {
 				t.Errorf("want -, got +\n%s", diff)
 			}
 			sameAccount(t, recount(t, l), all.Account)
-			discovered := map[string]int{"1": 0, "2": 1}[version]
-			if len(all.Records) != 25 || len(all.Journal) != 20 || len(all.Discovered) != discovered || len(all.Pauses) != 0 {
+			discovered, paused := map[string]int{"1": 0, "2": 1, "3": 1}[version], map[string]int{"3": 1}[version]
+			if len(all.Records) != 25 || len(all.Journal) != 20 || len(all.Discovered) != discovered || len(all.Pauses) != paused {
 				t.Errorf("%d records, %d lines, %d discovered, %d pauses",
 					len(all.Records), len(all.Journal), len(all.Discovered), len(all.Pauses))
 			}
@@ -147,7 +150,7 @@ func TestAFileOfAnEarlierSchemaIsMigratedByAWriter(t *testing.T) {
 				if err := l.Close(); err != nil {
 					t.Fatal(err)
 				}
-				if got := schemaOf(t, path); got != "3" {
+				if got := schemaOf(t, path); got != "4" {
 					t.Fatalf("schema %s", got)
 				}
 			}
@@ -159,13 +162,16 @@ func TestAFileOfAnEarlierSchemaIsMigratedByAWriter(t *testing.T) {
 			r.Park = nil
 			err := l.Commit(t.Context(), plan.Batch{
 				Records: []plan.Record{r}, Discovered: []plan.Discovered{found}, Pauses: []plan.Pause{paused},
+				LookedUp: []plan.LookedUp{{Sink: "v4", Field: "identifier", CardID: "card", ID: 4, At: ledgertest.At(1)}},
+				Observed: []plan.Observed{ledgertest.FullObserved(1)},
 			})
 			if err != nil {
 				t.Fatal(err)
 			}
 			got := contents(t, l)
-			if len(got.Account.Parked) != 4 || len(got.Pauses) != 1 {
-				t.Errorf("%d parked, %d pauses", len(got.Account.Parked), len(got.Pauses))
+			if len(got.Account.Parked) != 4 || len(got.Pauses) != len(want.Pauses)+1 || len(got.LookedUp) != 1 || len(got.Observed) != 1 {
+				t.Errorf("%d parked, %d pauses, %d looked up, %d observed",
+					len(got.Account.Parked), len(got.Pauses), len(got.LookedUp), len(got.Observed))
 			}
 			sameAccount(t, recount(t, l), got.Account)
 		})
@@ -246,7 +252,7 @@ func TestACrashInAMigrationLeavesTheEarlierSchema(t *testing.T) {
 					t.Fatalf("with page %d written, the next start: want -, got +\n%s", n, diff)
 				}
 			}
-			if least := map[string]int{"1": 5, "2": 3}[version]; crashes < least {
+			if least := map[string]int{"1": 5, "2": 3, "3": 3}[version]; crashes < least {
 				t.Errorf("only %d pages are new: the test does not bite", crashes)
 			}
 		})

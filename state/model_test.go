@@ -77,6 +77,8 @@ func drawBatch(t *testing.T, r *rapid.T, model *memory.Ledger) plan.Batch {
 		record.Phase = rapid.SampledFrom(plan.Phases()).Draw(r, "phase")
 		record.Enterprise = rapid.SampledFrom([]preauth.ID{"", ledgertest.ID(1), ledgertest.ID(2)}).Draw(r, "enterprise")
 		record.Identity = rapid.Int64Range(0, 12).Draw(r, "identity")
+		record.Intent = rapid.SampledFrom([]*plan.Intent{nil, {Action: plan.Capture, Attempt: rapid.IntRange(1, 3).Draw(r, "attempt")}}).Draw(r, "intent")
+		record.Seen.State = rapid.SampledFrom([]preauth.State{preauth.Chargeable, preauth.Charged}).Draw(r, "state")
 		record.Park = rapid.SampledFrom([]*plan.Park{
 			nil, record.Park, {Reason: plan.Rejected, Since: ledgertest.At(rapid.IntRange(0, 4).Draw(r, "since"))},
 		}).Draw(r, "park")
@@ -112,12 +114,13 @@ func drawBatch(t *testing.T, r *rapid.T, model *memory.Ledger) plan.Batch {
 		})
 		found := plan.Discovered{
 			Enterprise: ledgertest.ID(9), CustomerID: ledgertest.ID(rapid.IntRange(0, 4).Draw(r, "discovered")),
-			Seen: ledgertest.At(rapid.IntRange(0, 3).Draw(r, "seen")),
+			Until: ledgertest.At(rapid.IntRange(0, 3).Draw(r, "until")),
 		}
 		if rapid.IntRange(0, 2).Draw(r, "forgotten") == 0 {
-			found.Seen = time.Time{}
+			found.Until = time.Time{}
 		}
 		batch.Discovered = append(batch.Discovered, found)
+		drawLearnt(r, &batch)
 		pause := plan.Pause{
 			Enterprise: rapid.SampledFrom([]preauth.ID{"", ledgertest.ID(1), ledgertest.ID(2)}).Draw(r, "paused"),
 			Since:      ledgertest.At(rapid.IntRange(0, 3).Draw(r, "since")),
@@ -128,6 +131,25 @@ func drawBatch(t *testing.T, r *rapid.T, model *memory.Ledger) plan.Batch {
 		batch.Pauses = append(batch.Pauses, pause)
 	}
 	return batch
+}
+
+func drawLearnt(r *rapid.T, batch *plan.Batch) {
+	answer := plan.LookedUp{
+		Sink: rapid.SampledFrom([]string{"v4", "b"}).Draw(r, "asked"), Field: "identifier",
+		CardID: rapid.SampledFrom([]string{"card", string(ledgertest.ID(1)), string(ledgertest.ID(2))}).Draw(r, "card"),
+		ID:     rapid.Int64Range(0, 3).Draw(r, "method"),
+	}
+	if at := rapid.IntRange(0, 3).Draw(r, "at"); at > 0 {
+		answer.At = ledgertest.At(at)
+	}
+	seen := plan.Observed{
+		ID:         ledgertest.ID(rapid.IntRange(0, 4).Draw(r, "observed")),
+		Enterprise: rapid.SampledFrom([]preauth.ID{"", ledgertest.ID(1), ledgertest.ID(2)}).Draw(r, "observed at"),
+	}
+	if at := rapid.IntRange(0, 3).Draw(r, "updated"); at > 0 {
+		seen.Updated = ledgertest.At(at)
+	}
+	batch.LookedUp, batch.Observed = append(batch.LookedUp, answer), append(batch.Observed, seen)
 }
 
 // TestAnOverlayBehavesAsTheModel does the same random things to a model, and to

@@ -170,6 +170,9 @@ func TestRebindIsRememberedAndThenCompared(t *testing.T) {
 	}
 	moved := state.Binding{ConnectorAddress: "https://pms2.test", SinkAddress: "https://v42.test"}
 	err = l.Rebind(t.Context(), moved)
+	if own, _, _ := l.Sink(t.Context(), "v4"); own.Address != "" || own.Revision != 2 || !own.Listed {
+		t.Errorf("a sink that a property has for itself is still bound: %+v", own)
+	}
 	_, compacted := l.Compact(t.Context(), state.CompactOptions{})
 	if err := errors.Join(err, compacted, l.Close()); err != nil {
 		t.Fatal(err)

@@ -53,6 +53,12 @@ func (l *Ledger) stage(tx *bolt.Tx, batch plan.Batch) (*stager, error) {
 	if err := s.discovered(batch.Discovered); err != nil {
 		return nil, err
 	}
+	if err := s.lookedUp(batch.LookedUp); err != nil {
+		return nil, err
+	}
+	if err := s.observed(batch.Observed); err != nil {
+		return nil, err
+	}
 	if err := s.tokens(batch.Tokens); err != nil {
 		return nil, err
 	}
@@ -140,7 +146,10 @@ func (s *stager) records(records []plan.Record, property *plan.Property) error {
 		}
 		s.transitions = append(s.transitions, t)
 	}
-	return s.identities(property)
+	if err := s.identities(property); err != nil {
+		return err
+	}
+	return s.captures(property)
 }
 
 // record puts a record, and gives the one that was stored.

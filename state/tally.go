@@ -16,8 +16,8 @@ import (
 
 // The tally of an enterprise is stored with the records that it counts, in the
 // same transaction, so that asking for it costs the same with ten records and
-// with a million. What plan.Record.AtStake answers is therefore part of the
-// schema: where it answers otherwise, the amounts stored have to be added up anew.
+// with a million. What plan.Record.AtStake and Risk answer is therefore part of the
+// schema: where they answer otherwise, the amounts stored have to be added up anew.
 
 // tallies are sums by enterprise, or changes to such sums. Nothing in them is
 // zero, and since when the oldest is parked is not part of them: the index of
@@ -28,6 +28,7 @@ func newTally() plan.Tally {
 	return plan.Tally{
 		Phases: make(map[plan.Phase]int), Parked: make(map[plan.Reason]int),
 		ParkedAmounts: make(map[string]decimal.Decimal),
+		Held:          make(map[string]decimal.Decimal), Awaiting: make(map[string]decimal.Decimal),
 	}
 }
 
@@ -39,12 +40,27 @@ func (t tallies) count(r plan.Record, times int) {
 		t[r.Enterprise] = tally
 	}
 	addCount(tally.Phases, r.Phase, times)
-	if r.Park == nil {
-		return
+	if r.Park != nil {
+		addCount(tally.Parked, r.Park.Reason, times)
 	}
-	addCount(tally.Parked, r.Park.Reason, times)
 	stake := r.AtStake()
-	addAmount(tally.ParkedAmounts, stake.Currency, stake.Amount.Mul(decimal.NewFromInt(int64(times))))
+	if sum := amountsAt(tally, r.Risk()); sum != nil {
+		addAmount(sum, stake.Currency, stake.Amount.Mul(decimal.NewFromInt(int64(times))))
+	}
+}
+
+// amountsAt gives the sums of what is at that risk, nil for none.
+func amountsAt(t plan.Tally, risk plan.Risk) map[string]decimal.Decimal {
+	switch risk {
+	case plan.RiskHeld:
+		return t.Held
+	case plan.RiskAwaiting:
+		return t.Awaiting
+	case plan.RiskParked:
+		return t.ParkedAmounts
+	case plan.NoRisk:
+	}
+	return nil
 }
 
 // move counts records as they are now instead of as they were.
@@ -70,12 +86,16 @@ func addAmount(to map[string]decimal.Decimal, currency string, amount decimal.De
 }
 
 func isEmptyTally(t plan.Tally) bool {
-	return len(t.Phases) == 0 && len(t.Parked) == 0 && len(t.ParkedAmounts) == 0
+	return len(t.Phases) == 0 && len(t.Parked) == 0 && len(t.ParkedAmounts) == 0 && len(t.Held) == 0 && len(t.Awaiting) == 0
 }
 
 func sameTally(a, b plan.Tally) bool {
 	return maps.Equal(a.Phases, b.Phases) && maps.Equal(a.Parked, b.Parked) &&
-		maps.EqualFunc(a.ParkedAmounts, b.ParkedAmounts, decimal.Decimal.Equal)
+		sameAmounts(a.ParkedAmounts, b.ParkedAmounts) && sameAmounts(a.Held, b.Held) && sameAmounts(a.Awaiting, b.Awaiting)
+}
+
+func sameAmounts(a, b map[string]decimal.Decimal) bool {
+	return maps.EqualFunc(a, b, decimal.Decimal.Equal)
 }
 
 // addTallies adds the changes of a transaction to what is stored: one document
@@ -100,8 +120,10 @@ func (l *Ledger) addTallies(tx *bolt.Tx, changes tallies) error {
 		for reason, n := range change.Parked {
 			addCount(sum.Parked, reason, n)
 		}
-		for currency, amount := range change.ParkedAmounts {
-			addAmount(sum.ParkedAmounts, currency, amount)
+		for _, risk := range [...]plan.Risk{plan.RiskHeld, plan.RiskAwaiting, plan.RiskParked} {
+			for currency, amount := range amountsAt(change, risk) {
+				addAmount(amountsAt(sum, risk), currency, amount)
+			}
 		}
 		if err := l.putTally(bucket, key, sum); err != nil {
 			return err
@@ -147,11 +169,11 @@ func (l *Ledger) tally(key, value []byte) (plan.Tally, error) {
 // Tallies counts the records of every enterprise that has any, those without one
 // under "". Nothing in a tally is zero: amounts that add up to nothing are left
 // out. It reads one snapshot, and its cost does not grow with the records; only a
-// file of the first schema, opened ReadOnly, is read in full.
+// file of an earlier schema, opened ReadOnly, is read in full.
 func (l *Ledger) Tallies(ctx context.Context) (map[preauth.ID]plan.Tally, error) {
 	var all tallies
 	err := l.viewNow(ctx, func(tx *bolt.Tx) (err error) {
-		if tx.Bucket([]byte(bucketTallies)) == nil {
+		if tx.Bucket([]byte(bucketObserved)) == nil {
 			all, err = l.countTallies(tx)
 		} else {
 			all, err = l.readTallies(tx)
@@ -182,7 +204,8 @@ func (l *Ledger) readTallies(tx *bolt.Tx) (tallies, error) {
 	return all, err
 }
 
-// countTallies is readTallies for a file that stores none.
+// countTallies is readTallies for a file of an earlier schema, which stores no
+// tallies or has less in them.
 func (l *Ledger) countTallies(tx *bolt.Tx) (tallies, error) {
 	all, parked, err := l.countRecords(tx)
 	for _, key := range slices.Backward(parked) {

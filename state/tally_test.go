@@ -3,6 +3,7 @@ package state_test
 import (
 	"cmp"
 	"errors"
+	"maps"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -45,6 +46,13 @@ func accountOf(t *testing.T, l *state.Ledger) (a account) {
 	return a
 }
 
+func noTally() plan.Tally {
+	return plan.Tally{
+		Phases: map[plan.Phase]int{}, Parked: map[plan.Reason]int{}, ParkedAmounts: map[string]decimal.Decimal{},
+		Held: map[string]decimal.Decimal{}, Awaiting: map[string]decimal.Decimal{},
+	}
+}
+
 // recount works an account out from the records alone.
 func recount(t *testing.T, l ledgertest.Ledger) account {
 	t.Helper()
@@ -52,14 +60,18 @@ func recount(t *testing.T, l ledgertest.Ledger) account {
 	err := l.Each(t.Context(), func(r plan.Record) error {
 		sum, ok := a.Tallies[r.Enterprise]
 		if !ok {
-			sum = plan.Tally{Phases: map[plan.Phase]int{}, Parked: map[plan.Reason]int{}, ParkedAmounts: map[string]decimal.Decimal{}}
+			sum = noTally()
 		}
 		sum.Phases[r.Phase]++
+		stake := r.AtStake()
+		if amounts := map[plan.Risk]map[string]decimal.Decimal{
+			plan.RiskHeld: sum.Held, plan.RiskAwaiting: sum.Awaiting, plan.RiskParked: sum.ParkedAmounts,
+		}[r.Risk()]; amounts != nil {
+			amounts[stake.Currency] = amounts[stake.Currency].Add(stake.Amount)
+		}
 		if r.Park != nil {
 			a.Parked = append(a.Parked, r)
 			sum.Parked[r.Park.Reason]++
-			stake := r.AtStake()
-			sum.ParkedAmounts[stake.Currency] = sum.ParkedAmounts[stake.Currency].Add(stake.Amount)
 			if sum.OldestParked.IsZero() || r.Park.Since.Before(sum.OldestParked) {
 				sum.OldestParked = r.Park.Since
 			}
@@ -71,10 +83,8 @@ func recount(t *testing.T, l ledgertest.Ledger) account {
 		t.Fatal(err)
 	}
 	for _, sum := range a.Tallies {
-		for currency, amount := range sum.ParkedAmounts {
-			if amount.IsZero() {
-				delete(sum.ParkedAmounts, currency)
-			}
+		for _, amounts := range []map[string]decimal.Decimal{sum.ParkedAmounts, sum.Held, sum.Awaiting} {
+			maps.DeleteFunc(amounts, func(_ string, amount decimal.Decimal) bool { return amount.IsZero() })
 		}
 	}
 	slices.SortFunc(a.Parked, func(a, b plan.Record) int {
@@ -94,9 +104,6 @@ func TestATallyFollowsTheRecordsOfItsEnterprise(t *testing.T) {
 	eur := func(amount string) preauth.Money { return ledgertest.Money(amount, "EUR") }
 	path := filepath.Join(t.TempDir(), "state.db")
 	l := open(t, path)
-	held := plan.Tally{
-		Phases: map[plan.Phase]int{}, Parked: map[plan.Reason]int{}, ParkedAmounts: map[string]decimal.Decimal{},
-	}
 	steps := []struct {
 		name   string
 		change func(r *plan.Record)
@@ -119,8 +126,21 @@ func TestATallyFollowsTheRecordsOfItsEnterprise(t *testing.T) {
 			sum.Phases[plan.Created], sum.Parked[plan.UnknownCreate] = 1, 1
 			sum.ParkedAmounts["CZK"], sum.OldestParked = ledgertest.Money("12345678901234567890.0123456789", "CZK").Amount, ledgertest.At(9)
 		}},
-		{"no longer parked, it is about nothing", func(r *plan.Record) { r.Park = nil }, func(sum *plan.Tally) {
-			sum.Phases[plan.Created], sum.OldestParked = 1, time.Time{}
+		{"no longer parked, it is held", func(r *plan.Record) {
+			r.Park, r.Amount = nil, eur("0.4")
+		}, func(sum *plan.Tally) {
+			sum.Phases[plan.Created], sum.Held["EUR"] = 1, eur("0.4").Amount
+		}},
+		{"charged, it awaits its capture", func(r *plan.Record) { r.Seen.State = preauth.Charged }, func(sum *plan.Tally) {
+			sum.Phases[plan.Created], sum.Awaiting["EUR"] = 1, eur("0.4").Amount
+		}},
+		{"being captured, it still awaits it", func(r *plan.Record) {
+			r.Phase, r.Intent = plan.Capturing, &plan.Intent{Action: plan.Capture, Amount: eur("0.4")}
+		}, func(sum *plan.Tally) {
+			sum.Phases[plan.Capturing], sum.Awaiting["EUR"] = 1, eur("0.4").Amount
+		}},
+		{"captured, nothing is at risk", func(r *plan.Record) { r.Phase, r.Intent = plan.Captured, nil }, func(sum *plan.Tally) {
+			sum.Phases[plan.Captured] = 1
 		}},
 	}
 	r := parkedOf(1, plan.FirstSeenCharged, 5, eur("0.1"))
@@ -130,15 +150,13 @@ func TestATallyFollowsTheRecordsOfItsEnterprise(t *testing.T) {
 		if err := l.Commit(t.Context(), plan.Batch{Records: []plan.Record{r}}); err != nil {
 			t.Fatal(err)
 		}
-		clear(held.Phases)
-		clear(held.Parked)
-		clear(held.ParkedAmounts)
-		step.want(&held)
+		want := noTally()
+		step.want(&want)
 		got, err := l.Tallies(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := ledgertest.Diff(map[preauth.ID]plan.Tally{r.Enterprise: held}, got); diff != "" {
+		if diff := ledgertest.Diff(map[preauth.ID]plan.Tally{r.Enterprise: want}, got); diff != "" {
 			t.Fatalf("%s: want -, got +\n%s", step.name, diff)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/shopspring/decimal"
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/preauth-sync/preauth-sync/state"
@@ -50,8 +51,21 @@ func TestVerifyFindsIndexesThatDisagree(t *testing.T) {
 			return state.PutTally(tx, bytes.Repeat([]byte{7}, 16), miscounted)
 		},
 		"a discovered customer under a wrong length": stray("discovered", []byte{7}),
-		"a pause under a wrong length":               stray("pauses", []byte{7}),
-		"a pause since no time":                      stray("pauses", bytes.Repeat([]byte{7}, 16)),
+		"a tally without what is held": func(tx *bolt.Tx) error {
+			bare := plan.Tally{
+				Phases: map[plan.Phase]int{plan.Created: 10, plan.Capturing: 1}, Parked: map[plan.Reason]int{plan.UnknownCapture: 1},
+				ParkedAmounts: map[string]decimal.Decimal{"EUR": decimal.RequireFromString("123.45")},
+			}
+			key, _ := tx.Bucket([]byte("tallies")).Cursor().First()
+			return state.PutTally(tx, bytes.Clone(key), bare)
+		},
+		"an answer without a card":                 stray("looked_up", []byte("v4\x00identifier")),
+		"an answer about a card of no form":        stray("looked_up", []byte("v4\x00identifier\x00\x09card")),
+		"an answer that cannot be decoded":         stray("looked_up", []byte("v4\x00identifier\x00\x02card")),
+		"what was observed under a wrong length":   stray("observed", []byte{7}),
+		"what was observed that cannot be decoded": stray("observed", bytes.Repeat([]byte{7}, 16)),
+		"a pause under a wrong length":             stray("pauses", []byte{7}),
+		"a pause since no time":                    stray("pauses", bytes.Repeat([]byte{7}, 16)),
 	}
 	for name, change := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -82,7 +96,7 @@ func TestVerifyCountsWhatThereIs(t *testing.T) {
 	want := state.Report{
 		Generation: 1, Records: 11, Phases: map[plan.Phase]int{plan.Created: 10, plan.Capturing: 1}, Unfinished: 11,
 		Parked: 1, Identities: 11, Journal: 10, Customers: 1, Discovered: 1, Properties: 1, Sinks: 1, Tokens: 1, Unmatched: 1,
-		Pauses: 2,
+		Pauses: 2, LookedUp: 2, Observed: 1,
 	}
 	if diff := ledgertest.Diff(want, report); diff != "" {
 		t.Fatal(diff)

@@ -73,19 +73,20 @@ type wireRecord struct {
 	Park            *wirePark        `cbor:"17,keyasint,omitempty"`
 	Answered        *wireObservation `cbor:"18,keyasint,omitempty"`
 	Updated         int64            `cbor:"19,keyasint,omitempty"`
+	HeldSince       int64            `cbor:"20,keyasint,omitempty"`
+	Aged            bool             `cbor:"21,keyasint,omitempty"`
 }
 
 func toWireRecord(r plan.Record) (wireRecord, error) {
 	w := wireRecord{
 		Revision: r.Revision, Phase: uint8(r.Phase), Identity: r.Identity, Unsure: r.Unsure,
 		Generation: r.Generation, Amount: toWireMoney(r.Amount), PaymentMethodID: r.PaymentMethodID,
+		HeldSince: toMillis(r.HeldSince), Aged: r.Aged,
 		Sends: r.Sends, Seen: toWireObservation(r.Seen), History: uint8(r.History), Missing: r.Missing,
-		Updated: toMillis(r.Updated),
+		Park: toWirePark(r.Park), Updated: toMillis(r.Updated),
 	}
-	var errE, errC error
-	w.Enterprise, errE = toWireID(r.Enterprise)
-	w.CustomerID, errC = toWireID(r.CustomerID)
-	if err := errors.Join(errE, errC); err != nil {
+	var err error
+	if w.Enterprise, w.CustomerID, err = toWireOwners(r.Enterprise, r.CustomerID); err != nil {
 		return wireRecord{}, err
 	}
 	// Cards are UUIDs in practice; the API does not promise it.
@@ -102,12 +103,6 @@ func toWireRecord(r plan.Record) (wireRecord, error) {
 			RequestID: i.RequestID,
 		}
 	}
-	if p := r.Park; p != nil {
-		w.Park = &wirePark{
-			Reason: string(p.Reason), Seen: toWireObservation(p.Seen), Since: toMillis(p.Since),
-			Detail: p.Detail, TrackingID: p.TrackingID,
-		}
-	}
 	if r.Answered != nil {
 		answered := toWireObservation(*r.Answered)
 		w.Answered = &answered
@@ -121,8 +116,9 @@ func fromWireRecord(id preauth.ID, w wireRecord) (plan.Record, error) {
 		ID: id, Revision: w.Revision, Enterprise: faults.id(w.Enterprise), CustomerID: faults.id(w.CustomerID),
 		CardID: w.CardText, Phase: faults.phase(w.Phase), Identity: w.Identity, Unsure: w.Unsure,
 		Generation: w.Generation, Amount: faults.money(w.Amount), PaymentMethodID: w.PaymentMethodID,
+		HeldSince: fromMillis(w.HeldSince), Aged: w.Aged,
 		Sends: w.Sends, Seen: faults.observation(w.Seen), History: plan.History(w.History), Missing: w.Missing,
-		Updated: fromMillis(w.Updated),
+		Park: faults.park(w.Park), Updated: fromMillis(w.Updated),
 	}
 	if w.Card != nil {
 		r.CardID = string(faults.id(w.Card))
@@ -133,12 +129,6 @@ func fromWireRecord(id preauth.ID, w wireRecord) (plan.Record, error) {
 			PaymentMethodID: i.PaymentMethodID, Token: i.Token, CreatedByUserID: i.CreatedByUserID,
 			Deadline: fromMillis(i.Deadline), Before: faults.phase(i.Before), Resent: i.Resent, Adopt: i.Adopt,
 			RequestID: i.RequestID,
-		}
-	}
-	if p := w.Park; p != nil {
-		r.Park = &plan.Park{
-			Reason: plan.Reason(p.Reason), Seen: faults.observation(p.Seen), Since: fromMillis(p.Since),
-			Detail: p.Detail, TrackingID: p.TrackingID,
 		}
 	}
 	if w.Answered != nil {
@@ -160,6 +150,23 @@ func toWireObservation(o plan.Observation) wireObservation {
 		State: uint8(o.State), StateText: o.StateText, Active: o.Active,
 		Amount: toWireMoney(o.Amount), AmountFault: o.AmountFault,
 	}
+}
+
+func toWirePark(p *plan.Park) *wirePark {
+	if p == nil {
+		return nil
+	}
+	return &wirePark{
+		Reason: string(p.Reason), Seen: toWireObservation(p.Seen), Since: toMillis(p.Since),
+		Detail: p.Detail, TrackingID: p.TrackingID,
+	}
+}
+
+// toWireOwners gives whose a document is.
+func toWireOwners(enterprise, customer preauth.ID) (e, c []byte, err error) {
+	e, errE := toWireID(enterprise)
+	c, errC := toWireID(customer)
+	return e, c, errors.Join(errE, errC)
 }
 
 func toWireID(id preauth.ID) ([]byte, error) {
@@ -243,5 +250,15 @@ func (f *wireFaults) observation(w wireObservation) plan.Observation {
 	return plan.Observation{
 		State: preauth.State(w.State), StateText: w.StateText, Active: w.Active,
 		Amount: f.money(w.Amount), AmountFault: w.AmountFault,
+	}
+}
+
+func (f *wireFaults) park(w *wirePark) *plan.Park {
+	if w == nil {
+		return nil
+	}
+	return &plan.Park{
+		Reason: plan.Reason(w.Reason), Seen: f.observation(w.Seen), Since: fromMillis(w.Since),
+		Detail: w.Detail, TrackingID: w.TrackingID,
 	}
 }

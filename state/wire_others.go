@@ -1,6 +1,8 @@
 package state
 
 import (
+	"github.com/shopspring/decimal"
+
 	"github.com/preauth-sync/preauth-sync/preauth"
 	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
@@ -64,17 +66,19 @@ type wireCounts struct {
 }
 
 type wireProperty struct {
-	Revision     uint64     `cbor:"1,keyasint"`
-	Name         string     `cbor:"2,keyasint,omitempty"`
-	Sink         string     `cbor:"3,keyasint,omitempty"`
-	Cycle        uint64     `cbor:"4,keyasint,omitempty"`
-	FirstRunDone bool       `cbor:"5,keyasint,omitempty"`
-	LastCycle    *wireCycle `cbor:"6,keyasint,omitempty"`
+	Revision      uint64     `cbor:"1,keyasint"`
+	Name          string     `cbor:"2,keyasint,omitempty"`
+	Sink          string     `cbor:"3,keyasint,omitempty"`
+	Cycle         uint64     `cbor:"4,keyasint,omitempty"`
+	FirstRunDone  bool       `cbor:"5,keyasint,omitempty"`
+	LastCycle     *wireCycle `cbor:"6,keyasint,omitempty"`
+	ObservedSince int64      `cbor:"7,keyasint,omitempty"`
 }
 
 func toWireProperty(p plan.Property) wireProperty {
 	w := wireProperty{
 		Revision: p.Revision, Name: p.Name, Sink: p.Sink, Cycle: p.Cycle, FirstRunDone: p.FirstRunDone,
+		ObservedSince: toMillis(p.ObservedSince),
 	}
 	if c := p.LastCycle; c != nil {
 		w.LastCycle = &wireCycle{
@@ -88,7 +92,7 @@ func toWireProperty(p plan.Property) wireProperty {
 func fromWireProperty(enterprise preauth.ID, w wireProperty) plan.Property {
 	p := plan.Property{
 		Enterprise: enterprise, Revision: w.Revision, Name: w.Name, Sink: w.Sink, Cycle: w.Cycle,
-		FirstRunDone: w.FirstRunDone,
+		FirstRunDone: w.FirstRunDone, ObservedSince: fromMillis(w.ObservedSince),
 	}
 	if c := w.LastCycle; c != nil {
 		p.LastCycle = &plan.CycleReport{
@@ -113,12 +117,13 @@ type wireSink struct {
 	Proof            uint8          `cbor:"4,keyasint,omitempty"`
 	Candidate        *wireCandidate `cbor:"5,keyasint,omitempty"`
 	Outage           bool           `cbor:"6,keyasint,omitempty"`
+	Address          string         `cbor:"7,keyasint,omitempty"`
 }
 
 func toWireSink(s plan.Sink) (wireSink, error) {
 	w := wireSink{
 		Revision: s.Revision, Listed: s.Listed, TokensAtCreation: s.TokensAtCreation,
-		Proof: uint8(s.Proof), Outage: s.Outage,
+		Proof: uint8(s.Proof), Outage: s.Outage, Address: s.Address,
 	}
 	if c := s.Candidate; c != nil {
 		id, err := toWireID(c.ID)
@@ -134,7 +139,7 @@ func fromWireSink(name string, w wireSink) (plan.Sink, error) {
 	var faults wireFaults
 	s := plan.Sink{
 		Name: name, Revision: w.Revision, Listed: w.Listed, TokensAtCreation: w.TokensAtCreation,
-		Proof: plan.Proof(w.Proof), Outage: w.Outage,
+		Proof: plan.Proof(w.Proof), Outage: w.Outage, Address: w.Address,
 	}
 	if w.Proof > uint8(plan.ProofNotKept) {
 		faults.fault("unknown proof %d", w.Proof)
@@ -204,18 +209,28 @@ type wireTally struct {
 	Phases        map[uint8]int     `cbor:"1,keyasint,omitempty"`
 	Parked        map[string]int    `cbor:"2,keyasint,omitempty"`
 	ParkedAmounts map[string]string `cbor:"3,keyasint,omitempty"`
+	Held          map[string]string `cbor:"4,keyasint,omitempty"`
+	Awaiting      map[string]string `cbor:"5,keyasint,omitempty"`
 }
 
 func toWireTally(t plan.Tally) wireTally {
-	w := wireTally{Phases: make(map[uint8]int), Parked: make(map[string]int), ParkedAmounts: make(map[string]string)}
+	w := wireTally{
+		Phases: make(map[uint8]int), Parked: make(map[string]int), ParkedAmounts: toWireAmounts(t.ParkedAmounts),
+		Held: toWireAmounts(t.Held), Awaiting: toWireAmounts(t.Awaiting),
+	}
 	for phase, n := range t.Phases {
 		w.Phases[uint8(phase)] = n
 	}
 	for reason, n := range t.Parked {
 		w.Parked[string(reason)] = n
 	}
-	for currency, amount := range t.ParkedAmounts {
-		w.ParkedAmounts[currency] = amount.String()
+	return w
+}
+
+func toWireAmounts(amounts map[string]decimal.Decimal) map[string]string {
+	w := make(map[string]string, len(amounts))
+	for currency, amount := range amounts {
+		w[currency] = amount.String()
 	}
 	return w
 }
@@ -229,10 +244,16 @@ func fromWireTally(w wireTally) (plan.Tally, error) {
 	for reason, n := range w.Parked {
 		t.Parked[plan.Reason(reason)] = faults.count(n)
 	}
-	for currency, amount := range w.ParkedAmounts {
-		t.ParkedAmounts[currency] = faults.amount(amount)
-	}
+	faults.amounts(t.ParkedAmounts, w.ParkedAmounts)
+	faults.amounts(t.Held, w.Held)
+	faults.amounts(t.Awaiting, w.Awaiting)
 	return t, faults.err
+}
+
+func (f *wireFaults) amounts(to map[string]decimal.Decimal, from map[string]string) {
+	for currency, amount := range from {
+		to[currency] = f.amount(amount)
+	}
 }
 
 // wireFile is what the file says of itself, beside its application and schema.

@@ -17,6 +17,9 @@ type simulateFlags struct {
 	listen                 string
 	customers, perCustomer int
 	charged                float64
+	tenants                int
+	stays                  time.Duration
+	lookup                 bool
 	seed                   uint64
 	chaos                  float64
 	timeout, settle        time.Duration
@@ -36,9 +39,12 @@ func newSimulate(e *env) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.listen, "listen", "127.0.0.1:0", "loopback `ADDRESS` to serve on")
-	flags.IntVar(&f.customers, "customers", 20, "how many customers")
+	flags.IntVar(&f.tenants, "tenants", 1, "how many properties, each with a tenant of its own")
+	flags.IntVar(&f.customers, "customers", 20, "how many customers each has")
 	flags.IntVar(&f.perCustomer, "per-customer", 2, "preauthorizations of each")
 	flags.Float64Var(&f.charged, "charged", 0.2, "fraction of them that is already charged")
+	flags.DurationVar(&f.stays, "stays", 0, "`LENGTH` of a reservation of each customer, by which they are found; 0 lists them")
+	flags.BoolVar(&f.lookup, "lookup", false, "let v4 say which payment method is which card; without, there is one for all")
 	flags.Uint64Var(&f.seed, "seed", 1, "seed of ids, amounts and faults")
 	flags.Float64Var(&f.chaos, "chaos", 0, "fraction of requests that meet a random fault")
 	flags.DurationVar(&f.timeout, "timeout", 2*time.Second, "v4.timeout of the printed configuration")
@@ -74,10 +80,7 @@ func simulate(ctx context.Context, e *env, f simulateFlags) error {
 	defer remove()
 	world := simulator.New(simulator.Options{Seed: f.seed})
 	defer world.Close()
-	_, err = world.Populate(simulator.PopulateOptions{
-		Customers: f.customers, PerCustomer: f.perCustomer, Charged: f.charged,
-	})
-	if err != nil {
+	if err := furnish(world, f); err != nil {
 		return err
 	}
 	server, err := simulator.Listen(f.listen, world) //nolint:contextcheck // it serves until it is closed
@@ -85,7 +88,11 @@ func simulate(ctx context.Context, e *env, f simulateFlags) error {
 		return err
 	}
 	defer func() { _ = server.Close() }() // the process ends
-	path, text, err := writeSimulated(world, server.URL(), dir, simulator.ConfigOptions{Timeout: f.timeout, Settle: f.settle})
+	options := simulator.ConfigOptions{Timeout: f.timeout, Settle: f.settle, ReservationsWithin: f.stays}
+	if f.lookup {
+		options.Lookup = "paymentMethodIdentifier"
+	}
+	path, text, err := writeSimulated(world, server.URL(), dir, options)
 	if err != nil {
 		return err
 	}
@@ -95,6 +102,32 @@ func simulate(ctx context.Context, e *env, f simulateFlags) error {
 	fmt.Fprintf(e.Stdout, "%s\n# serving %s\n# configuration written to %s\n# try: preauth-sync -c %s run --once\n",
 		text, server.URL(), path, path)
 	<-ctx.Done()
+	return nil
+}
+
+// furnish fills a world's first property, and as many more as are asked for.
+func furnish(world *simulator.World, f simulateFlags) error {
+	for n := 2; n <= f.tenants; n++ {
+		tenant, err := world.AddTenant(simulator.Tenant{Name: fmt.Sprintf("tenant-%d", n)})
+		if err == nil {
+			_, err = world.AddPaymentMethod(simulator.PaymentMethod{Tenant: tenant.Name, Name: "House card"})
+		}
+		if err == nil {
+			_, err = world.AddEnterprise(simulator.Enterprise{Name: fmt.Sprintf("hotel-%d", n), Tenant: tenant.Name})
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for _, property := range world.Enterprises() {
+		_, err := world.Populate(simulator.PopulateOptions{
+			Enterprise: property.Name, Customers: f.customers, PerCustomer: f.perCustomer, Charged: f.charged,
+			Cards: f.lookup, Stay: f.stays,
+		})
+		if err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bufio"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,7 +13,6 @@ import (
 	"github.com/preauth-sync/preauth-sync/internal/app"
 	"github.com/preauth-sync/preauth-sync/internal/control"
 	"github.com/preauth-sync/preauth-sync/state"
-	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
 
 func newState(e *env) *cobra.Command {
@@ -134,54 +132,4 @@ func newStateRestored(e *env) *cobra.Command {
 			})
 		},
 	}
-}
-
-func newStateRebind(e *env) *cobra.Command {
-	var property string
-	cmd := &cobra.Command{
-		Use:   "rebind",
-		Short: "Accept that the same systems are now found at other addresses",
-		Long: "Bind the state file to the configuration's addresses, because the same PMS and the same v4 have moved. With\n" +
-			"--property, accept instead that another enterprise is now behind that property's name.",
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := e.load()
-			if err != nil {
-				return err
-			}
-			// Opened without a binding: the one it has is what is to be changed.
-			return useLedger(state.Options{Path: cfg.State.Path, Mode: state.ReadWrite}, func(ledger *state.Ledger) error {
-				if property != "" {
-					return e.freeName(cmd.Context(), ledger, property)
-				}
-				if err := ledger.Rebind(cmd.Context(), app.Binding(cfg)); err != nil {
-					return err
-				}
-				_, err := fmt.Fprintf(e.Stdout, "the state file is bound to %s and %s\n", cfg.Connector.Address, cfg.V4.Address)
-				return err
-			})
-		},
-	}
-	cmd.Flags().StringVar(&property, "property", "", "accept another enterprise behind this property's `NAME`")
-	return cmd
-}
-
-// freeName takes a name from the enterprise that had it, so that another may.
-func (e *env) freeName(ctx context.Context, ledger *state.Ledger, name string) error {
-	known, err := ledger.Properties(ctx)
-	if err != nil {
-		return err
-	}
-	for _, doc := range known {
-		if doc.Name != name {
-			continue
-		}
-		doc.Name = ""
-		if err := ledger.Commit(ctx, plan.Batch{Property: &doc}); err != nil {
-			return err
-		}
-		_, err := fmt.Fprintf(e.Stdout, "enterprise %s is no longer called %s; its records stay\n", doc.Enterprise, name)
-		return err
-	}
-	return errors.New("no property of the state file is called " + name)
 }

@@ -26,6 +26,11 @@ func Addresses() []Address {
 		{"DELETE", adminPrefix + "preauthorizations", "takes the one with ?id=ID away", func(w *World, r *http.Request) (any, error) {
 			return struct{}{}, w.Remove(r.URL.Query().Get("id"))
 		}},
+		{"GET", adminPrefix + "reservations", "the PMS's reservations: ?enterprise=NAME, or the first one's", (*World).adminReservations},
+		{"POST", adminPrefix + "reservations", `adds or changes one: {"customer_id": "…", "start": "2026-03-04T14:00:00Z", "end": "…"}`, (*World).adminReserve},
+		{"POST", adminPrefix + "merges", `merges a customer into another: {"from": "…", "into": "…"}`, (*World).adminMerge},
+		{"GET", adminPrefix + "methods", "v4's payment methods", func(w *World, _ *http.Request) (any, error) { return w.PaymentMethods(), nil }},
+		{"POST", adminPrefix + "methods", `adds or changes one: {"identifier": "…"}, {"identity": 101, "inactive": true}`, (*World).adminMethod},
 		{"POST", adminPrefix + "faults", `adds one: {"operation": "create", "kind": "reset_after", "times": 1}`, (*World).adminFault},
 		{"DELETE", adminPrefix + "faults", "takes every fault and the chaos away", func(w *World, _ *http.Request) (any, error) {
 			w.ClearFaults()

@@ -114,20 +114,19 @@ type preauthorizationWire struct {
 }
 
 func (p preauthorizationWire) change(into *Preauthorization) {
-	if p.Amount != nil {
-		into.Amount = *p.Amount
-	}
-	if p.Currency != nil {
-		into.Currency = *p.Currency
-	}
-	if p.State != nil {
-		into.State = *p.State
-	}
+	assign(p.Amount, &into.Amount)
+	assign(p.Currency, &into.Currency)
+	assign(p.State, &into.State)
+	assign(p.Code, &into.Code)
 	if p.Active != nil {
 		into.Inactive = !*p.Active
 	}
-	if p.Code != nil {
-		into.Code = *p.Code
+}
+
+// assign copies what is given.
+func assign[T any](from, into *T) {
+	if from != nil {
+		*into = *from
 	}
 }
 

@@ -165,3 +165,39 @@ func TestTheAdministrationSaysWhatItHas(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+func TestAdministrationOfReservationsMergesAndMethods(t *testing.T) {
+	b := overTCP(t)
+	var added, changed simulator.Reservation
+	b.ask(http.MethodPost, "reservations", `{"customer_id":"`+customer+`","start":"2026-03-04T14:00:00Z","end":"2026-03-05T10:00:00Z","updated":"2026-03-01T00:00:00Z"}`, &added)
+	b.ask(http.MethodPost, "reservations", `{"id":"`+added.ID+`","state":"Canceled","actual_end":"2026-03-04T20:00:00Z"}`, &changed)
+	if added.ID == "" || changed.ID != added.ID || changed.State != simulator.Canceled || changed.ActualEnd.IsZero() ||
+		!changed.End.Equal(added.End) || !changed.Updated.After(added.Updated) {
+		t.Errorf("%+v became %+v", added, changed)
+	}
+	var all []simulator.Reservation
+	if b.ask(http.MethodGet, "reservations?enterprise=hotel-1", "", &all); len(all) != 1 || all[0] != changed {
+		t.Errorf("%+v", all)
+	}
+	id := b.add(simulator.Preauthorization{CustomerID: customer})
+	b.ask(http.MethodPost, "merges", `{"from":"`+customer+`","into":"`+guestOf(1)+`"}`, nil)
+	if got := b.world.PreauthorizationsOf(guestOf(1)); len(got) != 1 || got[0].ID != id {
+		t.Errorf("%+v", got)
+	}
+	var method, inactive simulator.PaymentMethod
+	b.ask(http.MethodPost, "methods", `{"identifier":"card"}`, &method)
+	b.ask(http.MethodPost, "methods", `{"identity":102,"inactive":true}`, &inactive)
+	var methods []simulator.PaymentMethod
+	b.ask(http.MethodGet, "methods", "", &methods)
+	if method.Identity != 102 || method.Inactive || !inactive.Inactive || inactive.Identifier != "card" || len(methods) != 2 || methods[1] != inactive {
+		t.Errorf("%+v became %+v, of %+v", method, inactive, methods)
+	}
+	for path, body := range map[string]string{
+		"reservations": `{"id":"` + added.ID + `","customer_id":"` + guestOf(2) + `"}`, "merges": `{"from":"` + guestOf(7) + `","into":"` + guestOf(1) + `"}`,
+		"methods": `{"identity":102,"tenant":"tenant-1"}`,
+	} {
+		if got := b.ask(http.MethodPost, path, body, nil); got.status != http.StatusBadRequest {
+			t.Errorf("%s: %+v", path, got)
+		}
+	}
+}

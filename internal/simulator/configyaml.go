@@ -23,15 +23,18 @@ type ConfigOptions struct {
 	// CustomersDir is where WriteCustomers put the lists of customers, needed for a
 	// property with more than 50.
 	CustomersDir string
-	// UpdatedWithin lets each property find its customers by customers/getAll, as far
-	// as they were updated within this, in place of listing them; 0 lists them.
-	UpdatedWithin time.Duration
+	// UpdatedWithin and ReservationsWithin let each property find its customers by when
+	// they were updated or by when they stay, in place of listing them; 0 for both lists them.
+	UpdatedWithin, ReservationsWithin time.Duration
 	// Schedule is "@every 10s" when empty.
 	Schedule string
 	// Timeout and Settle are v4's; the product's own when 0.
 	Timeout, Settle time.Duration
-	// FirstRun and NewCustomers are mirror's; the product's own when empty.
-	FirstRun, NewCustomers string
+	// Mode, FirstRun and NewCustomers are mirror's; the product's own when empty.
+	Mode, FirstRun, NewCustomers string
+	// Lookup is the field by which every property looks its payment methods up; without
+	// one it has a default only.
+	Lookup string
 	// PaymentMethod is every property's default; the first active method of its tenant when 0.
 	PaymentMethod int64
 	// Extra is appended as it is, such as further top-level keys.
@@ -40,8 +43,8 @@ type ConfigOptions struct {
 
 // ConfigYAML gives a configuration with which the worker runs against this
 // world, with the control socket and the metrics off. It contains the world's
-// tokens: they open nothing else. All properties share one v4 login, the first
-// one's tenant.
+// tokens: they open nothing else. The v4 login is that of the first property's
+// tenant; properties whose money goes to another one have a v4 section of their own.
 func (w *World) ConfigYAML(options ConfigOptions) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -64,8 +67,9 @@ func (w *World) ConfigYAML(options ConfigOptions) string {
 	y.line(1, "address", quote(connector))
 	y.line(1, "client_token", quote(w.clientToken))
 	w.yamlV4(y, v4, options)
-	if options.FirstRun+options.NewCustomers != "" {
+	if options.Mode+options.FirstRun+options.NewCustomers != "" {
 		y.line(0, "mirror", "")
+		y.maybe(1, "mode", options.Mode)
 		y.maybe(1, "first_run", options.FirstRun)
 		y.maybe(1, "new_customers", options.NewCustomers)
 	}
@@ -86,12 +90,8 @@ func (w *World) yamlV4(y *yaml, address string, options ConfigOptions) {
 		y.line(2, "username", quote(t.Username))
 		y.line(2, "password", quote(t.Password))
 	}
-	if options.Timeout > 0 {
-		y.line(1, "timeout", options.Timeout.String())
-	}
-	if options.Settle > 0 {
-		y.line(1, "settle", options.Settle.String())
-	}
+	y.lasts(1, "timeout", options.Timeout)
+	y.lasts(1, "settle", options.Settle)
 	if w.settings.CaptureField != "identity" {
 		y.line(1, "capture_field", quote(w.settings.CaptureField))
 	}
@@ -113,9 +113,10 @@ func (w *World) yamlProperty(y *yaml, e *enterprise, options ConfigOptions) {
 	y.line(2, "currency", quote(e.Currency))
 	y.line(2, "customers", "")
 	switch {
-	case options.UpdatedWithin > 0:
+	case options.UpdatedWithin > 0 || options.ReservationsWithin > 0:
 		y.line(3, "discover", "")
-		y.line(4, "updated_within", options.UpdatedWithin.String())
+		y.lasts(4, "updated_within", options.UpdatedWithin)
+		y.lasts(4, "reservations_within", options.ReservationsWithin)
 	case len(e.customers) > inlineCustomers:
 		y.line(3, "file", quote(customersFile(options.CustomersDir, e.Name)))
 	default:
@@ -125,26 +126,34 @@ func (w *World) yamlProperty(y *yaml, e *enterprise, options ConfigOptions) {
 		}
 		y.line(3, "ids", "["+strings.Join(ids, ", ")+"]")
 	}
+	t, err := w.tenant(e.Tenant)
 	y.line(2, "payment_methods", "")
+	y.maybe(3, "lookup", options.Lookup)
 	method := "none"
-	if id := w.defaultMethod(options.PaymentMethod); id > 0 {
+	if id := w.defaultMethod(t, options); id > 0 {
 		method = fmt.Sprint(id)
 	}
 	y.line(3, "default", method)
+	if err == nil && t != w.billing() {
+		y.line(2, "v4", "")
+		y.line(3, "auth", "")
+		y.line(4, "client_id", quote(t.ClientID))
+		y.line(4, "username", quote(t.Username))
+		y.line(4, "password", quote(t.Password))
+	}
 }
 
-func (w *World) defaultMethod(wanted int64) int64 {
-	t := w.billing()
-	if wanted > 0 || t == nil {
-		return wanted
+// defaultMethod gives a method of a tenant, or 0.
+func (w *World) defaultMethod(t *tenant, options ConfigOptions) int64 {
+	if options.PaymentMethod > 0 || options.Lookup != "" || t == nil {
+		return options.PaymentMethod
 	}
-	lowest := int64(0)
-	for _, m := range w.methods {
-		if m.Tenant == t.Name && !m.Inactive && !m.Declines && (lowest == 0 || m.Identity < lowest) {
-			lowest = m.Identity
+	for _, m := range t.methods {
+		if !m.Inactive && !m.Declines {
+			return m.Identity
 		}
 	}
-	return lowest
+	return 0
 }
 
 // WriteCustomers writes into a folder the customers files that ConfigYAML
@@ -200,6 +209,12 @@ func (y *yaml) line(depth int, key, value string) {
 func (y *yaml) maybe(depth int, key, value string) {
 	if value != "" {
 		y.line(depth, key, quote(value))
+	}
+}
+
+func (y *yaml) lasts(depth int, key string, value time.Duration) {
+	if value > 0 {
+		y.line(depth, key, value.String())
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -23,6 +22,8 @@ func (w *World) routeConnector(r *http.Request) operation {
 		op.name, op.run = OpPoll, w.getAllByCustomers
 	case "customers/getAll":
 		op.name, op.run = OpCustomers, w.getAllCustomers
+	case "reservations/getAll/2023-06-06":
+		op.name, op.run = OpReservations, w.getAllReservations
 	case "configuration/get":
 		op.name, op.run = OpConfiguration, w.getConfiguration
 	default:
@@ -131,34 +132,24 @@ func (w *World) getAllByCustomers(c *call, _ bool) reply {
 	return reply{status: http.StatusOK, body: append(b, "]}"...)}
 }
 
-// customerIDs reads 1 to 1000 UUIDs [S]; one that comes twice counts once [I].
+// customerIDs reads a poll's CustomerIds. What is listed there may come from an
+// operator: ids that are none, or of nobody, are no violation.
 func (w *World) customerIDs(raw json.RawMessage) ([]uuid.UUID, error) {
-	const most = 1000
-	var ids []string
-	if json.Unmarshal(raw, &ids) != nil {
-		w.violation("a poll's CustomerIds are no array of strings")
-		return nil, errors.New("the CustomerIds are not an array of strings")
+	listed, err := listedOf("CustomerIds", raw)
+	if err != nil {
+		w.violation("a poll: %s", err)
+		return nil, err
 	}
-	if len(ids) == 0 || len(ids) > most {
-		w.violation("a poll has %d CustomerIds", len(ids))
-		return nil, fmt.Errorf("the CustomerIds are not 1 to %d", most)
+	ids, err := idsOf("CustomerIds", listed)
+	if err != nil {
+		return nil, err
 	}
-	seen := make(map[uuid.UUID]bool, len(ids))
-	customers := make([]uuid.UUID, 0, len(ids))
-	for i, id := range ids {
-		u, err := parseUUID(id)
-		if err != nil {
-			return nil, fmt.Errorf("the item %d of CustomerIds is not a UUID", i)
-		}
-		if w.unknown[u] {
+	for _, id := range ids {
+		if w.unknown[id] {
 			return nil, errors.New("a customer was not found")
 		}
-		if !seen[u] {
-			seen[u] = true
-			customers = append(customers, u)
-		}
 	}
-	return customers, nil
+	return ids, nil
 }
 
 // appendItem appends a preauthorization in the order of the published example.

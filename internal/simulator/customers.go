@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -13,7 +14,8 @@ type Customer struct {
 	// Updated is what the Connector API gives as UpdatedUtc: the moment at which it was
 	// added, until UpdateCustomer says otherwise. A preauthorization does not touch it [I].
 	Updated time.Time
-	// MergeTarget is the customer into which this one was merged; empty when it was not.
+	// MergeTarget is the customer into which this one was merged, see World.Merge; empty
+	// when it was not.
 	MergeTarget string
 	// Deleted makes IsActive false, and the ActivityState Deleted.
 	Deleted bool
@@ -102,6 +104,54 @@ func (w *World) UpdateCustomer(enterpriseName, id string, change func(*Customer)
 	}
 	g.updated, g.mergeTarget, g.deleted = c.Updated.UTC(), target, c.Deleted
 	return nil
+}
+
+// Merge merges a customer into another one, in every property that knows it: its
+// preauthorizations are the other's from now on, and it is deleted, updated and
+// names the other as its merge target. Its reservations go on naming it [I].
+func (w *World) Merge(from, into string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	source, err := parseUUID(from)
+	if err != nil {
+		return err
+	}
+	target, err := parseUUID(into)
+	if err != nil {
+		return err
+	}
+	if source == target {
+		return fmt.Errorf("the customer %s cannot be merged into itself", source)
+	}
+	merged := false
+	for _, e := range w.enterprises {
+		if _, known := e.guests[source]; known {
+			w.merge(e, source, target)
+			merged = true
+		}
+	}
+	if !merged {
+		return fmt.Errorf("the world has no customer %s", source)
+	}
+	return nil
+}
+
+func (w *World) merge(e *enterprise, source, target uuid.UUID) {
+	w.guest(e, target) // first, since it may move the others
+	from, into := w.guest(e, source), w.guest(e, target)
+	var rows []int32
+	for _, first := range []int32{from.first, into.first} {
+		for at := first; at != none; at = w.rows[at].next {
+			rows = append(rows, at)
+		}
+	}
+	slices.Sort(rows)
+	from.first, into.first = none, none
+	for _, at := range rows {
+		w.rows[at].customer, w.rows[at].next = target, into.first
+		into.first = at
+	}
+	from.updated, from.mergeTarget, from.deleted = w.now().UTC(), target, true
 }
 
 // RefuseCustomers makes the Connector API answer 400 to a poll that names one of

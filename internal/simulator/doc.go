@@ -15,14 +15,21 @@
 //     CustomerIds 1 to 1000, no pagination [S]; unknown properties refused [D];
 //     error body Message, RequestId, Details and a Request-Id header [D]; 200
 //     requests in 30 s for each AccessToken, 429 with Retry-After [D].
-//   - customers/getAll: Extent and Limitation required, UpdatedUtc at most three
-//     months, pages of 1 to 1000, the newest first [D]; only active customers
-//     unless told otherwise, both ends of an interval included, the form of a
-//     cursor [I].
+//   - customers/getAll: Extent, Limitation and one filter required, UpdatedUtc at
+//     most three months with both ends included, CustomerIds 1 to 1000, pages of 1
+//     to 1000, the newest first [D]; only active customers unless told otherwise,
+//     the form of a cursor [I].
+//   - reservations/getAll/2023-06-06: Limitation required, CollidingUtc and
+//     UpdatedUtc at most three months, AccountType Customer or Company [D]; every
+//     state unless told otherwise, several filters all apply [I].
+//   - A merged customer names its MergeTargetId [D]; it is deleted, its
+//     preauthorizations are the target's, its reservations go on naming it [I].
 //   - v4: objects, create, search and paged replies [S]; login, expiring bearer
 //     tokens, errors with code and message [D]; Capture's body and reply, the
 //     Pagination header's form, every error code, and the reply to a wrong
 //     password [I].
+//   - v4's PaymentMethod: its properties [D]; Search by analogy, and that the
+//     paymentMethodIdentifier holds the Id of the PMS's card [I].
 //   - v4 has no idempotency key and detects no duplicate [S]: neither does this.
 //
 // # Addresses
@@ -47,6 +54,14 @@
 //	POST   /simulator/preauthorizations  adds one, or changes the named members of an existing one:
 //	       {"enterprise", "id", "customer_id", "card_id", "amount": "22.50", "currency", "state", "active", "code"}
 //	DELETE /simulator/preauthorizations?id=ID
+//	GET    /simulator/reservations       the reservations of ?enterprise=, of the first one without
+//	POST   /simulator/reservations       adds one, or changes the named members of an existing one, which updates it:
+//	       {"enterprise", "id", "customer_id", "company", "start", "end", "actual_end", "state", "updated"}
+//	POST   /simulator/merges             merges a customer into another: {"from", "into"}
+//	GET    /simulator/methods            v4's payment methods
+//	POST   /simulator/methods            adds one, or changes the named members of an existing one; the identifier is
+//	       the field that holds the Id of the PMS's card: {"identity", "tenant", "name", "account", "token",
+//	       "identifier", "inactive", "autopay", "declines"}
 //	POST   /simulator/faults             adds a rule, see Fault; answers {"id": N}:
 //	       {"api": "v4", "operation": "create", "kind": "reset_after", "times": 1, "delay": "2s", "status": 503,
 //	       "nth": 1, "probability": 0.5, "after": true, "header": {"X": "y"}, "body": "…", "retry_after": "5",

@@ -75,7 +75,10 @@ func RequestedKinds() []Kind {
 
 // Operations lists those of both APIs.
 func Operations() []string {
-	return []string{OpPoll, OpCustomers, OpConfiguration, OpLogin, OpCreate, OpCapture, OpSearch, OpPaged, OpList, OpGet, OpUnknown}
+	return []string{
+		OpPoll, OpCustomers, OpReservations, OpConfiguration,
+		OpLogin, OpCreate, OpCapture, OpSearch, OpPaged, OpList, OpGet, OpMethods, OpUnknown,
+	}
 }
 
 // Fault is a rule: which requests meet which fault.

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
-	"github.com/google/uuid"
 	"github.com/shopspring/decimal"
 )
 
@@ -21,6 +21,10 @@ type PopulateOptions struct {
 	Inactive float64
 	// WholeAmounts leaves the decimals out, for a currency that has none.
 	WholeAmounts bool
+	// Cards makes the payment method of each card, see AddCard.
+	Cards bool
+	// Stay gives each customer a reservation of that length that has begun; 0 gives none.
+	Stay time.Duration
 	// Seed is the world's when 0. The same seed gives the same ids, so a second call
 	// with it is refused.
 	Seed uint64
@@ -40,9 +44,9 @@ const distinctAmounts = 4096
 // Populate fills a property. It is repeatable by seed and fast: a million
 // preauthorizations take seconds.
 func (w *World) Populate(options PopulateOptions) (Population, error) {
-	if options.Customers < 0 || options.PerCustomer < 0 {
-		return Population{}, fmt.Errorf("a world cannot have %d customers with %d preauthorizations each",
-			options.Customers, options.PerCustomer)
+	if options.Customers < 0 || options.PerCustomer < 0 || options.Stay < 0 {
+		return Population{}, fmt.Errorf("a world cannot have %d customers with %d preauthorizations each for %s",
+			options.Customers, options.PerCustomer, options.Stay)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -50,12 +54,16 @@ func (w *World) Populate(options PopulateOptions) (Population, error) {
 	if err != nil {
 		return Population{}, err
 	}
+	t, err := w.tenant(e.Tenant)
+	if options.Cards && err != nil {
+		return Population{}, err
+	}
 	per := max(options.PerCustomer, 1)
 	seed := options.Seed
 	if seed == 0 {
 		seed = w.seed
 	}
-	source := random(seed, "populate", e.Name)
+	source, stays := random(seed, "populate", e.Name), random(seed, "stays", e.Name)
 	amounts := make([]decimal.Decimal, distinctAmounts)
 	for i := range amounts {
 		amounts[i] = decimal.New(100+source.Int64N(200_000), -2)
@@ -82,6 +90,15 @@ func (w *World) Populate(options PopulateOptions) (Population, error) {
 			}
 			w.insert(e, r)
 			added.Preauthorizations = append(added.Preauthorizations, r.id.String())
+		}
+		if options.Cards {
+			w.addMethod(t, &PaymentMethod{Identifier: card.String()})
+		}
+		if options.Stay > 0 {
+			start := w.now().Add(-time.Duration(stays.Int64N(int64(options.Stay)))).UTC().Truncate(time.Second)
+			w.reserve(e, &stay{
+				Reservation: Reservation{Start: start, End: start.Add(options.Stay)}, id: newUUID(stays), account: customer,
+			})
 		}
 	}
 	return added, nil
@@ -123,74 +140,4 @@ func (w *World) Charge(enterpriseName string, choose func(Preauthorization) bool
 		}
 	}
 	return charged, nil
-}
-
-// Reconciliation is what a person would find who compared the PMS with v4. It
-// matches a hold to a preauthorization by the token that was sent.
-type Reconciliation struct {
-	// Held are preauthorizations with a hold, Captured those whose hold is captured.
-	Held     int `json:"held"`
-	Captured int `json:"captured"`
-	// Without are the Ids that are Chargeable and active, or Charged, and have no hold.
-	Without []string `json:"without"`
-	// Uncaptured are the Ids that are Charged and have a hold that is not captured.
-	Uncaptured []string `json:"uncaptured"`
-	// Wrong says what should never be: two holds, two captures, another amount, a
-	// capture of what the PMS does not say is Charged.
-	Wrong []string `json:"wrong"`
-}
-
-// Reconcile compares the two sides as they are now.
-func (w *World) Reconcile() Reconciliation {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	found := Reconciliation{Without: []string{}, Uncaptured: []string{}, Wrong: []string{}}
-	holds := map[uuid.UUID][]*hold{}
-	for _, t := range w.tenants {
-		for _, h := range t.holds {
-			if u, err := parseUUID(h.SentToken); err == nil {
-				holds[u] = append(holds[u], h)
-			}
-		}
-	}
-	for i := range w.rows {
-		if r := &w.rows[i]; !r.removed {
-			found.compare(r, holds[r.id])
-		}
-	}
-	return found
-}
-
-func (f *Reconciliation) compare(r *row, holds []*hold) {
-	id := r.id.String()
-	due := r.state == Charged || (r.state == Chargeable && !r.inactive)
-	if len(holds) == 0 {
-		if due {
-			f.Without = append(f.Without, id)
-		}
-		return
-	}
-	f.Held++
-	if len(holds) > 1 {
-		f.Wrong = append(f.Wrong, fmt.Sprintf("%s has %d holds", id, len(holds)))
-	}
-	captures := 0
-	for _, h := range holds {
-		captures += h.Captures
-		if !h.Amount.Equal(r.amount) {
-			f.Wrong = append(f.Wrong, fmt.Sprintf("%s is %s, and its hold %d is %s", id, r.amount, h.Identity, h.Amount))
-		}
-	}
-	if captures > 0 {
-		f.Captured++
-	}
-	if captures > 1 {
-		f.Wrong = append(f.Wrong, fmt.Sprintf("%s is captured %d times", id, captures))
-	}
-	if captures > 0 && r.state != Charged {
-		f.Wrong = append(f.Wrong, fmt.Sprintf("%s is %s, and captured", id, r.state))
-	}
-	if captures == 0 && r.state == Charged {
-		f.Uncaptured = append(f.Uncaptured, id)
-	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/preauth-sync/preauth-sync/internal/simulator"
 )
@@ -178,5 +179,58 @@ func BenchmarkPopulate(b *testing.B) {
 		if _, err := w.Populate(simulator.PopulateOptions{Customers: 250_000, PerCustomer: 4, Charged: 0.3}); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+func TestPopulateGivesStaysAndPaymentMethods(t *testing.T) {
+	const stay = 72 * time.Hour
+	w := simulator.New(simulator.Options{Seed: 7})
+	p, err := w.Populate(simulator.PopulateOptions{Customers: 20, PerCustomer: 2, Cards: true, Stay: stay})
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, err := simulator.New(simulator.Options{Seed: 7}).Populate(simulator.PopulateOptions{Customers: 20, PerCustomer: 2})
+	if diff := cmp.Diff(plain, p, cmpopts.IgnoreFields(simulator.Enterprise{}, "ID", "AccessToken")); err != nil || diff != "" {
+		t.Error("the same seed differs:", err, diff)
+	}
+	cards := map[string]bool{}
+	for _, m := range w.PaymentMethods() {
+		cards[m.Identifier] = !m.Inactive
+	}
+	stays, err := w.Reservations("")
+	if err != nil || len(stays) != 20 {
+		t.Fatal(len(stays), err)
+	}
+	for i, customer := range p.Customers {
+		held, r := w.PreauthorizationsOf(customer), stays[i]
+		if !cards[held[0].CardID] || r.CustomerID != customer || r.End.Sub(r.Start) != stay || time.Until(r.End) < 0 || time.Since(r.Start) < 0 {
+			t.Errorf("%+v, of %+v", r, held)
+		}
+	}
+}
+
+func TestEveryTenantIsInTheConfiguration(t *testing.T) {
+	w := simulator.New(simulator.Options{Seed: 1})
+	for _, tenant := range []string{"tenant-2", "tenant-3"} {
+		if _, err := w.AddTenant(simulator.Tenant{Name: tenant}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := w.AddEnterprise(simulator.Enterprise{Name: "hotel-2", Tenant: "tenant-2"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.AddPaymentMethod(simulator.PaymentMethod{Identity: 9, Tenant: "tenant-2"}); err != nil {
+		t.Fatal(err)
+	}
+	own := w.Tenants()[1]
+	section := "      default: 9\n    v4:\n      auth:\n        client_id: \"preauth-sync\"\n        username: \"sync@tenant-2\"\n        password: \"" + own.Password + "\"\n"
+	text := w.ConfigYAML(simulator.ConfigOptions{Mode: "observe"})
+	if !strings.HasSuffix(text, section) || strings.Count(text, "    v4:") != 1 || !strings.Contains(text, "default: 101\n") ||
+		!strings.Contains(text, "mirror:\n  mode: \"observe\"\n") {
+		t.Errorf("the configuration is\n%s", text)
+	}
+	text = w.ConfigYAML(simulator.ConfigOptions{Lookup: "paymentMethodIdentifier", ReservationsWithin: 48 * time.Hour})
+	if strings.Count(text, "      discover:\n        reservations_within: 48h0m0s\n    payment_methods:\n      lookup: \"paymentMethodIdentifier\"\n      default: none\n") != 2 {
+		t.Errorf("the configuration is\n%s", text)
 	}
 }

@@ -15,6 +15,7 @@ const (
 const (
 	OpPoll          = "poll"
 	OpCustomers     = "customers"
+	OpReservations  = "reservations"
 	OpConfiguration = "configuration"
 	OpLogin         = "login"
 	OpCreate        = "create"
@@ -23,6 +24,8 @@ const (
 	OpPaged         = "paged"
 	OpList          = "list"
 	OpGet           = "get"
+	// OpMethods is the search for payment methods.
+	OpMethods = "methods"
 	// OpUnknown is an address that does not exist.
 	OpUnknown = "unknown"
 )

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"net/http"
 	"slices"
 	"strconv"
@@ -20,43 +21,59 @@ type query struct {
 }
 
 type filter struct {
-	name, operator string
-	// text is the value of a string property, number of one that is a number.
+	property
+
+	operator string
+	// text is the value of a string or of true and false, number of one that is a number.
 	text   string
 	number decimal.Decimal
 }
 
 type order struct {
-	name       string
+	property
+
 	descending bool
 }
 
-// The properties that a search can name, by their type [S].
-func numeric(name string) bool {
-	return name == "identity" || name == "paymentMethodId" || name == "amount" || name == "createdByUserId"
+// property is what a search can name, and how it is compared.
+type property struct {
+	name string
+	as   comparison
 }
 
-func textual(name string) bool {
-	switch name {
-	case "paymentMethodName", "transactionToken", "created", "createdByUserName":
-		return true
-	default:
-		return false
-	}
+type comparison int
+
+// How properties are compared.
+const (
+	asNothing comparison = iota
+	asNumber
+	asText
+	asFlag
+)
+
+// object is what can be searched for.
+type object interface {
+	numberOf(name string) decimal.Decimal
+	// textOf also gives true and false.
+	textOf(w *World, name string) string
 }
 
 // search shows what all filters let through, at most top; 100 by default [D].
-func (w *World) search(c *call, _ bool) reply {
-	q, err := readQuery(c.body)
+// candidates gives the objects by identity, and with filters at least those that
+// can pass them.
+func search[T object](
+	w *World, c *call, compared func(name string) comparison, candidates func([]filter) iter.Seq[T], show func([]byte, T) []byte,
+) reply {
+	q, err := readQuery(c.body, compared)
 	if err != nil {
-		w.violation("search: %s", err)
+		w.violation("%s: %s", c.op.name, err)
 		return v4Refusal(c, http.StatusBadRequest, trouble{codeInvalidQuery, err.Error()})
 	}
-	var found []*hold
+	var found []T
 	if w.settings.IgnoreSearch {
-		found = w.shown(c)
+		found = slices.Collect(candidates(nil))
 	} else {
-		found = w.matching(c, q)
+		found = matching(w, q, candidates(q.filters))
 	}
 	found = found[:min(len(found), q.top)]
 	b := appendText([]byte(`{"trackingId":`), c.requestID)
@@ -65,13 +82,13 @@ func (w *World) search(c *call, _ bool) reply {
 		count++
 	}
 	b = strconv.AppendInt(append(b, `,"itemCount":`...), int64(count), 10)
-	b = w.appendItems(append(b, `,"items":`...), c, found)
+	b = appendItems(w, append(b, `,"items":`...), c, found, show)
 	return reply{status: http.StatusOK, body: append(b, '}')}
 }
 
 // readQuery reads a search strictly. A pagination inside is taken and ignored:
 // whether v4 honours it is not certain.
-func readQuery(body []byte) (query, error) {
+func readQuery(body []byte, compared func(name string) comparison) (query, error) {
 	q := query{top: 100}
 	outer, err := members(body, "query")
 	if err != nil {
@@ -94,14 +111,14 @@ func readQuery(body []byte) (query, error) {
 		return q, errors.New("the search or the orderBy is no array")
 	}
 	for _, raw := range filters {
-		f, err := readFilter(raw)
+		f, err := readFilter(raw, compared)
 		if err != nil {
 			return q, err
 		}
 		q.filters = append(q.filters, f)
 	}
 	for _, raw := range orders {
-		o, err := readOrder(raw)
+		o, err := readOrder(raw, compared)
 		if err != nil {
 			return q, err
 		}
@@ -110,48 +127,62 @@ func readQuery(body []byte) (query, error) {
 	return q, nil
 }
 
-func readFilter(raw json.RawMessage) (filter, error) {
+func readFilter(raw json.RawMessage, compared func(name string) comparison) (filter, error) {
 	body, err := members(raw, "name", "operator", "value")
 	if err != nil {
 		return filter{}, err
 	}
-	f := filter{name: text(body["name"]), operator: text(body["operator"]), text: text(body["value"])}
+	f := filter{operator: text(body["operator"]), text: text(body["value"])}
+	f.name = text(body["name"])
+	f.as = compared(f.name)
 	switch f.operator {
-	case "eq", "notEq", "lt", "ltEq", "gt", "gtEq":
+	case "eq", "notEq":
+	case "lt", "ltEq", "gt", "gtEq":
+		if f.as == asFlag {
+			return f, fmt.Errorf("the operator %s is not for %s", f.operator, f.name)
+		}
 	case "contains", "startsWith":
-		if numeric(f.name) {
+		if f.as != asText && f.as != asNothing {
 			return f, fmt.Errorf("the operator %s is for strings, not for %s", f.operator, f.name)
 		}
 	default:
 		return f, fmt.Errorf("there is no operator %.64q", f.operator)
 	}
-	if numeric(f.name) {
-		value := body["value"]
+	return f, f.readValue(body["value"])
+}
+
+func (f *filter) readValue(value json.RawMessage) error {
+	switch f.as {
+	case asNumber:
 		if f.text != "" { // a number in quotes is taken too [I]
 			value = json.RawMessage(f.text)
 		}
 		var ok bool
 		if f.number, ok = number(value); !ok {
-			return f, fmt.Errorf("the value for %s is no number", f.name)
+			return fmt.Errorf("the value for %s is no number", f.name)
 		}
-		return f, nil
+	case asText:
+		if len(value) == 0 || value[0] != '"' {
+			return fmt.Errorf("the value for %s is no string", f.name)
+		}
+	case asFlag:
+		if f.text = string(value); f.text != "true" && f.text != "false" {
+			return fmt.Errorf("the value for %s is neither true nor false", f.name)
+		}
+	default:
+		return fmt.Errorf("there is no property %.64q to search by", f.name)
 	}
-	if !textual(f.name) {
-		return f, fmt.Errorf("there is no property %.64q to search by", f.name)
-	}
-	if len(body["value"]) == 0 || body["value"][0] != '"' {
-		return f, fmt.Errorf("the value for %s is no string", f.name)
-	}
-	return f, nil
+	return nil
 }
 
-func readOrder(raw json.RawMessage) (order, error) {
+func readOrder(raw json.RawMessage, compared func(name string) comparison) (order, error) {
 	body, err := members(raw, "name", "direction")
 	if err != nil {
 		return order{}, err
 	}
-	o := order{name: text(body["name"])}
-	if !numeric(o.name) && !textual(o.name) {
+	var o order
+	o.name = text(body["name"])
+	if o.as = compared(o.name); o.as == asNothing {
 		return o, fmt.Errorf("there is no property %.64q to order by", o.name)
 	}
 	direction := text(body["direction"])
@@ -165,58 +196,60 @@ func readOrder(raw json.RawMessage) (order, error) {
 	return o, nil
 }
 
-// matching gives what the filters let through, in order. It does not look at
-// every hold when an identity or a token narrows them down.
-func (w *World) matching(c *call, q query) []*hold {
-	byIdentityOnly := len(q.order) == 0 || (q.order[0] == order{name: "identity"})
-	now := w.now()
-	var found []*hold
-	for _, h := range c.tenant.narrow(q.filters) {
-		if now.Before(h.HiddenUntil) || !w.passes(h, q.filters) {
+// matching gives what the filters let through, in order.
+func matching[T object](w *World, q query, candidates iter.Seq[T]) []T {
+	byIdentityOnly := len(q.order) == 0 || (q.order[0].name == "identity" && !q.order[0].descending)
+	var found []T
+	for o := range candidates {
+		if !passes(w, o, q.filters) {
 			continue
 		}
-		found = append(found, h)
+		found = append(found, o)
 		if byIdentityOnly && len(found) == q.top {
 			break
 		}
 	}
 	if !byIdentityOnly {
-		slices.SortStableFunc(found, func(a, b *hold) int { return w.compareBy(q.order, a, b) })
+		slices.SortStableFunc(found, func(a, b T) int { return compareBy(w, q.order, a, b) })
 	}
 	return found
 }
 
-// narrow gives at least the holds that can pass, by identity.
-func (t *tenant) narrow(filters []filter) []*hold {
-	for _, f := range filters {
-		if f.name == "transactionToken" && f.operator == "eq" && f.text != "" {
-			return t.byToken[strings.ToLower(f.text)]
-		}
-	}
+// above tells where a search by identity begins, if one does.
+func above(filters []filter) (int64, bool) {
 	for _, f := range filters {
 		if f.name == "identity" && (f.operator == "gt" || f.operator == "gtEq") && f.number.BigInt().IsInt64() {
-			from, _ := slices.BinarySearchFunc(t.holds, f.number.IntPart(), byIdentity)
-			return t.holds[from:]
+			return f.number.IntPart(), true
 		}
 	}
-	return t.holds
+	return 0, false
 }
 
-func (w *World) passes(h *hold, filters []filter) bool {
+// equal gives the text that a property has to be, in lower case, if a search names one.
+func equal(name string, filters []filter) (string, bool) {
 	for _, f := range filters {
-		if !w.passesOne(h, f) {
+		if f.name == name && f.operator == "eq" && f.text != "" {
+			return strings.ToLower(f.text), true
+		}
+	}
+	return "", false
+}
+
+func passes(w *World, o object, filters []filter) bool {
+	for _, f := range filters {
+		if !f.lets(w, o) {
 			return false
 		}
 	}
 	return true
 }
 
-func (w *World) passesOne(h *hold, f filter) bool {
+func (f filter) lets(w *World, o object) bool {
 	var order int
-	if numeric(f.name) {
-		order = h.numberOf(f.name).Cmp(f.number)
+	if f.as == asNumber {
+		order = o.numberOf(f.name).Cmp(f.number)
 	} else {
-		have, want := w.textOf(h, f.name), f.text
+		have, want := o.textOf(w, f.name), f.text
 		if !w.settings.CaseSensitiveSearch {
 			have, want = strings.ToLower(have), strings.ToLower(want)
 		}
@@ -244,13 +277,13 @@ func (w *World) passesOne(h *hold, f filter) bool {
 	}
 }
 
-func (w *World) compareBy(orders []order, a, b *hold) int {
+func compareBy(w *World, orders []order, a, b object) int {
 	for _, o := range orders {
 		var result int
-		if numeric(o.name) {
+		if o.as == asNumber {
 			result = a.numberOf(o.name).Cmp(b.numberOf(o.name))
 		} else {
-			result = strings.Compare(w.textOf(a, o.name), w.textOf(b, o.name))
+			result = strings.Compare(a.textOf(w, o.name), b.textOf(w, o.name))
 		}
 		if o.descending {
 			result = -result
@@ -260,30 +293,4 @@ func (w *World) compareBy(orders []order, a, b *hold) int {
 		}
 	}
 	return 0
-}
-
-func (h *hold) numberOf(name string) decimal.Decimal {
-	switch name {
-	case "identity":
-		return decimal.NewFromInt(h.Identity)
-	case "paymentMethodId":
-		return decimal.NewFromInt(h.PaymentMethodID)
-	case "createdByUserId":
-		return decimal.NewFromInt(h.CreatedByUserID)
-	default:
-		return h.Amount
-	}
-}
-
-func (w *World) textOf(h *hold, name string) string {
-	switch name {
-	case "paymentMethodName":
-		return w.methodName(h.PaymentMethodID)
-	case "transactionToken":
-		return w.tokenShown(h)
-	case "created":
-		return stamp(h.Created)
-	default:
-		return h.tenant.Username
-	}
 }

@@ -79,8 +79,8 @@ type Settings struct {
 	RateWindow time.Duration
 	// OlderReplies adds ReceiptIdentifier and SequenceCode, leaves out ReservationId [S].
 	OlderReplies bool
-	// CustomersPageCap is the size to which customers/getAll silently cuts a page; 0 =
-	// the 1000 of its documentation.
+	// CustomersPageCap is the size to which customers/getAll and reservations/getAll
+	// silently cut a page; 0 = the 1000 of their documentation.
 	CustomersPageCap int
 	// CursorAtEnd gives a cursor with the last page too. One page of the docs says
 	// that there is always one, another that it is null when there is no more [D].

@@ -23,21 +23,6 @@ type Tenant struct {
 	UserID int64 `json:"user_id"`
 }
 
-// PaymentMethod is one of a tenant's.
-type PaymentMethod struct {
-	// Identity is made when 0.
-	Identity int64 `json:"identity"`
-	// Tenant is the first one when empty.
-	Tenant string `json:"tenant"`
-	Name   string `json:"name"`
-	// Inactive ones are refused.
-	Inactive bool `json:"inactive"`
-	// AutoPay marks the one that a create without a method uses [S].
-	AutoPay bool `json:"autopay"`
-	// Declines makes the gateway decline every create.
-	Declines bool `json:"declines"`
-}
-
 // Hold is a PaymentPreAuthorize, and what only the simulator knows of it.
 type Hold struct {
 	// Identity is made when 0; above every other, unless given.
@@ -71,6 +56,10 @@ type tenant struct {
 	byToken map[string][]*hold
 	// hides says that some hold has, or had, a HiddenUntil.
 	hides bool
+	// methods are in the order of their identities; byIdentifier has them by their
+	// identifiers in lower case.
+	methods      []*PaymentMethod
+	byIdentifier map[string][]*PaymentMethod
 }
 
 type bearer struct {
@@ -101,7 +90,7 @@ func (w *World) addTenant(t Tenant) *tenant {
 	t.Password = cmp.Or(t.Password, w.secret())
 	t.ClientSecret = cmp.Or(t.ClientSecret, w.secret())
 	t.UserID = cmp.Or(t.UserID, int64(10*number))
-	added := &tenant{Tenant: t, byToken: map[string][]*hold{}}
+	added := &tenant{Tenant: t, byToken: map[string][]*hold{}, byIdentifier: map[string][]*PaymentMethod{}}
 	w.tenants = append(w.tenants, added)
 	return added
 }
@@ -158,62 +147,6 @@ func (w *World) tenant(name string) (*tenant, error) {
 		}
 	}
 	return nil, fmt.Errorf("the world has no tenant %q", name)
-}
-
-// AddPaymentMethod adds one and gives its identity.
-func (w *World) AddPaymentMethod(m PaymentMethod) (int64, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	t, err := w.tenant(m.Tenant)
-	if err != nil {
-		return 0, err
-	}
-	if m.Identity < 0 || w.methods[m.Identity] != nil {
-		return 0, fmt.Errorf("the payment method identity %d is negative or taken", m.Identity)
-	}
-	m.Tenant = t.Name
-	w.addMethod(&m)
-	return m.Identity, nil
-}
-
-func (w *World) addMethod(m *PaymentMethod) {
-	const first = 101 // far from a hold's identity, so that the two are not confused unseen
-	for next := int64(first); m.Identity == 0; next++ {
-		if w.methods[next] == nil {
-			m.Identity = next
-		}
-	}
-	if m.Name == "" {
-		m.Name = fmt.Sprintf("Card %d", m.Identity)
-	}
-	w.methods[m.Identity] = m
-}
-
-// UpdatePaymentMethod changes one. Its identity and its tenant stay as they are.
-func (w *World) UpdatePaymentMethod(identity int64, change func(*PaymentMethod)) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	m, ok := w.methods[identity]
-	if !ok {
-		return fmt.Errorf("the world has no payment method %d", identity)
-	}
-	changed := *m
-	change(&changed)
-	changed.Identity, changed.Tenant = m.Identity, m.Tenant
-	*m = changed
-	return nil
-}
-
-// PaymentMethods lists them by identity.
-func (w *World) PaymentMethods() []PaymentMethod {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	all := make([]PaymentMethod, 0, len(w.methods))
-	for _, m := range w.methods {
-		all = append(all, *m)
-	}
-	slices.SortFunc(all, func(a, b PaymentMethod) int { return cmp.Compare(a.Identity, b.Identity) })
-	return all
 }
 
 // Holds gives every hold by identity, hidden ones too.

@@ -69,6 +69,7 @@ type enterprise struct {
 	customers []guest
 	// guests tells the place of each among customers.
 	guests map[uuid.UUID]int32
+	stays  []*stay
 	window window
 }
 

@@ -26,6 +26,7 @@ const (
 const (
 	loginPath  = loginPrefix + "Access/Login"
 	objectPath = v4Prefix + "PaymentPreAuthorize/"
+	methodPath = v4Prefix + "PaymentMethod/Search"
 )
 
 // routeV4 knows the addresses of v4: create and list have a trailing slash,
@@ -34,6 +35,9 @@ func (w *World) routeV4(r *http.Request) operation {
 	path := r.URL.EscapedPath()
 	if path == loginPath {
 		return only(w, http.MethodPost, operation{name: OpLogin, authorize: anyone, run: w.login})
+	}
+	if path == methodPath {
+		return only(w, http.MethodPost, operation{name: OpMethods, authorize: w.authorizeV4, run: w.searchMethods})
 	}
 	action, ok := strings.CutPrefix(path, objectPath)
 	if !ok {

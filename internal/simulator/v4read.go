@@ -29,7 +29,7 @@ func (w *World) list(c *call, _ bool) reply {
 	all := w.shown(c)
 	b := appendText([]byte(`{"trackingId":`), c.requestID)
 	b = strconv.AppendInt(append(b, `,"totalCount":`...), int64(len(all)), 10)
-	b = w.appendItems(append(b, `,"items":`...), c, all)
+	b = appendItems(w, append(b, `,"items":`...), c, all, w.appendHold)
 	return reply{status: http.StatusOK, body: append(b, '}')}
 }
 
@@ -99,12 +99,12 @@ func (w *World) paged(c *call, _ bool) reply {
 	if !page.excludeTotal {
 		b = append(strconv.AppendInt(append(b, `"totalCount":`...), int64(len(all)), 10), ',')
 	}
-	b = w.appendItems(append(b, `"items":`...), c, items)
+	b = appendItems(w, append(b, `"items":`...), c, items, w.appendHold)
 	return reply{status: http.StatusOK, body: append(b, "}}"...)}
 }
 
 // appendItems appends an array of objects, with the oddities that are set.
-func (w *World) appendItems(b []byte, c *call, items []*hold) []byte {
+func appendItems[T any](w *World, b []byte, c *call, items []T, show func([]byte, T) []byte) []byte {
 	if w.settings.RepeatItems && len(items) > 0 {
 		items = append(slices.Clone(items), items[len(items)-1])
 	}
@@ -115,11 +115,11 @@ func (w *World) appendItems(b []byte, c *call, items []*hold) []byte {
 		})
 	}
 	b = append(b, '[')
-	for i, h := range items {
+	for i, item := range items {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = w.appendHold(b, h)
+		b = show(b, item)
 	}
 	return append(b, ']')
 }

@@ -51,12 +51,15 @@ type World struct {
 	rows        []row
 	rowsByID    map[uuid.UUID]int32
 	unknown     map[uuid.UUID]bool
+	stays       map[uuid.UUID]*stay
 
 	tenants []*tenant
 	methods map[int64]*PaymentMethod
-	bearers map[string]bearer
-	holds   map[int64]*hold
-	highest int64
+	// nextMethod is the identity of the next one that is made, unless it is taken.
+	nextMethod int64
+	bearers    map[string]bearer
+	holds      map[int64]*hold
+	highest    int64
 
 	effects    []Effect
 	violations []string
@@ -82,7 +85,8 @@ func New(options Options) *World {
 		now: options.Now, seed: options.Seed, logLimit: options.RequestLog,
 		closing: make(chan struct{}), settings: DefaultSettings(),
 		ids: random(options.Seed, "ids"), rowsByID: map[uuid.UUID]int32{}, unknown: map[uuid.UUID]bool{},
-		methods: map[int64]*PaymentMethod{}, bearers: map[string]bearer{}, holds: map[int64]*hold{},
+		stays:   map[uuid.UUID]*stay{},
+		methods: map[int64]*PaymentMethod{}, nextMethod: firstMethod, bearers: map[string]bearer{}, holds: map[int64]*hold{},
 		counts: map[string]int{}, timers: map[int64]*time.Timer{}, occasions: map[string]int{},
 	}
 	if w.now == nil {
@@ -106,7 +110,7 @@ func New(options Options) *World {
 // furnish adds what most uses begin with.
 func (w *World) furnish() {
 	t := w.addTenant(Tenant{Name: "tenant-1"})
-	w.addMethod(&PaymentMethod{Tenant: t.Name, Name: "House card"})
+	w.addMethod(t, &PaymentMethod{Name: "House card"})
 	w.addEnterprise(Enterprise{Name: "hotel-1", Currency: "EUR", Tenant: t.Name})
 }
 

@@ -44,4 +44,16 @@ var storing = []mutation{
 		edits: []edit{{"state/rewrite.go", "err != nil || e.ExplainsToken() || ", "err != nil || "}},
 		red:   []test{{"state", "TestACompactionLeavesOutOldJournalLinesThatAreOnlyHistory"}},
 	},
+	{
+		name: "hold-elsewhere", money: true,
+		takes: "the refusal to capture an identity on another sink than the one that gave it",
+		edits: []edit{{"state/identities.go", "\t\tif !owned || owner != t.now.ID {\n", "\t\tif owned && owner == \"\" {\n"}},
+		red:   []test{{"state", "TestStateIsALedger"}},
+	},
+	{
+		name: "left-behind", money: true,
+		takes: "the look at what a property leaves on a sink: it is given another one while it holds something",
+		edits: []edit{{"internal/cli/state_rebind.go", "\tif left > 0 {\n", "\tif left < 0 {\n"}},
+		red:   []test{{"internal/cli", "TestARebindAcceptsOneThingThatIsNew"}},
+	},
 }

@@ -40,13 +40,13 @@ type Config struct {
 	Slots chan struct{}
 	// Transport sends; nil means httpx.NewTransport with its defaults.
 	Transport http.RoundTripper
-	// Observer hears of every try. Its operations are "poll", "customers" and
-	// "configuration".
+	// Observer hears of every try. Its operations are "poll", "customers",
+	// "reservations" and "configuration".
 	Observer httpx.Observer
-	// Now is the wall clock, for Retry-After dates; nil means time.Now.
+	// Now is the wall clock; nil means time.Now.
 	Now func() time.Time
 	// MaxReplyBytes limits a reply; 0 means 256 MiB. A poll whose reply is larger is
-	// divided, and a page of customers asked for in a smaller size.
+	// divided, and a page of a list asked for in a smaller size.
 	MaxReplyBytes int64
 }
 
@@ -62,6 +62,7 @@ type Client struct {
 	base     string
 	envelope envelope
 	secrets  []httpx.Secret
+	now      func() time.Time
 }
 
 // envelope is what every request's body carries. The vendor refuses unknown
@@ -90,11 +91,15 @@ func New(cfg Config) (*Client, error) {
 	if cfg.MaxReplyBytes <= 0 {
 		cfg.MaxReplyBytes = defaultMaxReply
 	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
 	secrets := []httpx.Secret{cfg.ClientToken, cfg.AccessToken}
 	return &Client{
 		base:     base,
 		envelope: envelope{client: cfg.Client, clientToken: cfg.ClientToken, accessToken: cfg.AccessToken},
 		secrets:  secrets,
+		now:      cfg.Now,
 		reads: httpx.NewReadClient(httpx.ReadConfig{
 			API: API, Transport: cfg.Transport, Timeout: cfg.Timeout, Tries: cfg.Tries, Backoff: cfg.Backoff,
 			Limiter: cfg.Limiter, Slots: cfg.Slots, MaxReplyBytes: cfg.MaxReplyBytes,
@@ -126,6 +131,7 @@ type parameters struct {
 	Extent         *extent     `json:",omitempty"`
 	ActivityStates []string    `json:",omitempty"`
 	UpdatedUTC     *interval   `json:"UpdatedUtc,omitempty"`
+	CollidingUTC   *interval   `json:"CollidingUtc,omitempty"`
 	Limitation     *limitation `json:",omitempty"`
 }
 

@@ -2,52 +2,27 @@ package connector
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"slices"
 	"time"
 
 	"github.com/preauth-sync/preauth-sync/preauth"
 )
 
-// Limits of one walk through the customers.
-const (
-	// longestInterval is the shortest that three months can be, which is the most
-	// that UpdatedUtc may span (vendor's docs).
-	longestInterval = 89 * 24 * time.Hour
-	// mostPerPage is the API's (vendor's docs). Where a page of that size is too much,
-	// it is halved until it would be below leastPerPage.
-	mostPerPage  = 1000
-	leastPerPage = 125
-	// mostPages of one interval are two million customers, or a server that goes in
-	// circles under ever new cursors.
-	mostPages = 2000
-	// mostEmpty pages in a row may lead on. One can be all that was filtered out of it;
-	// many are such circles, and would use up the rate limit for nothing.
-	mostEmpty = 3
-)
-
-// extent says what of a customer is wanted. It is required (vendor's docs).
-type extent struct{ Customers bool }
-
-// interval is a span of time.
-type interval struct {
-	StartUTC time.Time `json:"StartUtc"`
-	EndUTC   time.Time `json:"EndUtc"`
-}
-
-// limitation says which page is wanted. Without a Cursor it is the first, which
-// has the newest entries (vendor's docs).
-type limitation struct {
-	Count  int
-	Cursor json.RawMessage `json:",omitempty"`
+// Found is a customer that a search has shown.
+type Found struct {
+	ID preauth.ID
+	// At is when the customer was updated, or when its stay ends: what the search goes
+	// by. It is zero where the reply does not say.
+	At time.Time
 }
 
 // Customers finds the customers that were updated within a span of time, and
-// hands over the ids of one page after the other, from the calling goroutine.
-// Beside the customers themselves they are those into which one was merged. Ids
-// are distinct within a page; the same may come again in a later one.
+// hands over one page after the other, from the calling goroutine. Beside the
+// customers themselves they are those into which one was merged, with the time of
+// that one's update. Ids are distinct within a page; the same may come again in a
+// later one.
 //
 // It asks customers/getAll (vendor's docs), for intervals of at most 89 days,
 // the newest first. A page that is too much (408, 413, or a reply over the
@@ -58,131 +33,117 @@ type limitation struct {
 // whose page cannot be read is lost with its cursor, but the other intervals
 // are still read. Entries without a usable id are such an error too. An error of
 // page, or the end of ctx, ends the walk.
-func (c *Client) Customers(ctx context.Context, from, to time.Time, page func([]preauth.ID) error) error {
-	if !from.Before(to) {
-		return fmt.Errorf("cannot look for customers from %s to %s: that is no span of time",
-			from.Format(time.RFC3339), to.Format(time.RFC3339))
+func (c *Client) Customers(ctx context.Context, from, to time.Time, page func([]Found) error) error {
+	w := c.walk(customerListing(), page)
+	return w.spans(ctx, from, to, func(span interval) (string, parameters) {
+		asked := ofCustomers()
+		asked.UpdatedUTC = &span
+		return "the customers updated " + span.String() + " are", asked
+	})
+}
+
+// Guests finds the customers whose reservations collide with a span of time: from
+// the scheduled start of their stay to its end (vendor's docs). Where the time
+// updatedSince is set, only reservations that were updated since then count; those
+// that enter the span as it moves on need not be among them. At is the latest end
+// of the stay that an entry names. Reservations of others than customers, such as
+// companies, are left out. Pages, intervals and errors are as for Customers.
+//
+// It asks reservations/getAll/2023-06-06 (vendor's docs), and not for States:
+// what is left out when none is named is not documented there, and a list of
+// states would hide the guests of those that are still to come.
+func (c *Client) Guests(ctx context.Context, from, to, updatedSince time.Time, page func([]Found) error) error {
+	updated := c.since(updatedSince)
+	w := c.walk(reservationListing(), page)
+	return w.spans(ctx, from, to, func(span interval) (string, parameters) {
+		return "the guests of reservations " + span.String() + " are",
+			parameters{CollidingUTC: &span, UpdatedUTC: updated}
+	})
+}
+
+// since is an interval from then on. It has the longest end there may be, so that
+// nobody's clock matters, and is nil, which finds everything, when even that one
+// has passed.
+func (c *Client) since(at time.Time) *interval {
+	start := at.UTC().Truncate(time.Second)
+	end := start.Add(longestInterval)
+	if at.IsZero() || !end.After(c.now().Add(clockSkew)) {
+		return nil
 	}
-	w := &walk{client: c, hand: page, count: mostPerPage}
+	return &interval{StartUTC: start, EndUTC: end}
+}
+
+// clockSkew is how far the API's clock may be ahead of ours.
+const clockSkew = 10 * time.Minute
+
+// longestChain is how many merges, one after the other, are followed.
+const longestChain = 10
+
+// Merged finds out into whom customers were merged, and hands over the targets,
+// each with the At of whom was merged into it: page by page, from the calling
+// goroutine. A target that was itself merged is followed to its own.
+//
+// It asks customers/getAll by CustomerIds, at most 1000 in a request (vendor's
+// docs). An error means that there may be more targets than were handed over; the
+// other requests are still sent. An error of page, or the end of ctx, ends it.
+func (c *Client) Merged(ctx context.Context, of []Found, page func([]Found) error) error {
+	asked := map[preauth.ID]time.Time{}
+	var next []Found
+	w := c.walk(mergeListing(asked), func(targets []Found) error {
+		next = append(next, targets...)
+		return page(targets)
+	})
 	var failures []error
-	for _, each := range intervals(from, to) {
-		err := w.read(ctx, each)
-		if err == nil {
-			continue
+	for range longestChain {
+		fresh := unasked(asked, of)
+		if len(fresh) == 0 {
+			return errors.Join(failures...)
 		}
-		failures = append(failures, fmt.Errorf("the customers updated from %s to %s are not known in full: %w",
-			each.StartUTC.Format(time.RFC3339), each.EndUTC.Format(time.RFC3339), err))
-		if w.over || ctx.Err() != nil {
-			break
+		next = nil
+		for part := range slices.Chunk(fresh, MaxCustomers) {
+			if err := w.merges(ctx, part); err != nil {
+				failures = append(failures, err)
+			}
+			if w.over || ctx.Err() != nil {
+				return errors.Join(failures...)
+			}
 		}
+		of = next
+	}
+	if len(unasked(asked, of)) > 0 {
+		failures = append(failures, fmt.Errorf("customers were merged more than %d times, one into the other: the last are not known", longestChain))
 	}
 	return errors.Join(failures...)
 }
 
-// intervals divides a span, widened to whole seconds, the newest first. Where
-// two meet they share an instant, since nothing says whether ends are included.
-func intervals(from, to time.Time) []interval {
-	from, to = from.UTC().Truncate(time.Second), to.UTC().Add(time.Second-1).Truncate(time.Second)
-	var all []interval
-	for to.After(from) {
-		start := to.Add(-longestInterval)
-		if start.Before(from) {
-			start = from
+// unasked notes those that have not been asked for, and gives their ids.
+func unasked(asked map[preauth.ID]time.Time, of []Found) []string {
+	var fresh []string
+	for _, each := range of {
+		at, known := asked[each.ID]
+		if !known {
+			fresh = append(fresh, string(each.ID))
 		}
-		all = append(all, interval{StartUTC: start, EndUTC: to})
-		to = start
+		if !known || at.Before(each.At) {
+			asked[each.ID] = each.At
+		}
 	}
-	return all
+	return fresh
 }
 
-// walk is one Customers under way.
-type walk struct {
-	client *Client
-	hand   func([]preauth.ID) error
-	// count is the size of a page. What was too much once stays so.
-	count int
-	// unusable counts the entries of the present interval that had to be left out.
-	unusable int
-	// over is set when the receiver wants no more.
-	over bool
-}
-
-// read reads one interval. Its error is everything that makes it incomplete.
-func (w *walk) read(ctx context.Context, span interval) error {
-	w.unusable = 0
-	err := w.through(ctx, span)
-	if w.unusable > 0 {
-		err = errors.Join(err, fmt.Errorf("entries whose Id or MergeTargetId is no UUID: %d", w.unusable))
+// merges reads the targets of so many customers.
+func (w *walk) merges(ctx context.Context, ids []string) error {
+	asked := ofCustomers()
+	asked.CustomerIDs = ids
+	if err := w.read(ctx, asked, len(ids)); err != nil {
+		return fmt.Errorf("into whom customers were merged is not known in full: %w", err)
 	}
-	return err
+	return nil
 }
 
-// through goes from page to page until there is no more.
-func (w *walk) through(ctx context.Context, span interval) error {
-	var cursor json.RawMessage
-	seen := map[string]bool{}
-	empty := 0
-	for range mostPages {
-		p, err := w.ask(ctx, span, cursor)
-		if err != nil {
-			return err
-		}
-		w.unusable += p.unusable
-		if len(p.ids) > 0 {
-			if err := w.hand(p.ids); err != nil {
-				w.over = true
-				return err
-			}
-		}
-		empty++
-		if p.entries > 0 {
-			empty = 0
-		}
-		cursor = p.cursor
-		again := seen[string(cursor)]
-		switch {
-		case cursor == nil:
-			return nil
-		case again && p.entries == 0:
-			return nil // the docs also say that there is always a cursor: this one leads nowhere new
-		case again:
-			return errors.New("the API gave one cursor twice: its pages go in circles")
-		case empty > mostEmpty:
-			return fmt.Errorf("the API gave %d empty pages in a row, each with a new cursor: its pages lead nowhere", empty)
-		}
-		seen[string(cursor)] = true
-	}
-	return fmt.Errorf("there is no end after %d pages", mostPages)
-}
-
-// ask reads one page, in a smaller size if need be: a cursor is a place, and
-// does not depend on the size.
-func (w *walk) ask(ctx context.Context, span interval, cursor json.RawMessage) (*customerPage, error) {
-	for {
-		p, err := w.client.customerPage(ctx, span, limitation{Count: w.count, Cursor: cursor})
-		if err == nil || !tooMuch(err) || w.count/2 < leastPerPage {
-			return p, err
-		}
-		w.count /= 2
-	}
-}
-
-// customerPage sends one request. It wants deleted customers too: they may still
-// have preauthorizations, and what is left out when no state is named is not
-// documented for customers; elsewhere in the API only active ones come (vendor's docs).
-func (c *Client) customerPage(ctx context.Context, span interval, limit limitation) (*customerPage, error) {
-	var p *customerPage
-	_, err := c.call(ctx, request{
-		operation: "customers", resource: "customers/getAll",
-		parameters: parameters{
-			Extent: &extent{Customers: true}, ActivityStates: []string{"Active", "Deleted"},
-			UpdatedUTC: &span, Limitation: &limit,
-		},
-		divisible: limit.Count/2 >= leastPerPage,
-		use: func(body io.Reader) (err error) {
-			p, err = decodeCustomers(body)
-			return err
-		},
-	})
-	return p, err
+// ofCustomers asks for deleted customers too: they may still have
+// preauthorizations, and what is left out when no state is named is not documented
+// for customers; elsewhere in the API only active ones come (vendor's docs).
+func ofCustomers() parameters {
+	return parameters{Extent: &extent{Customers: true}, ActivityStates: []string{"Active", "Deleted"}}
 }

@@ -207,7 +207,7 @@ func TestUnusableEntriesAreSaidOfTheirOwnInterval(t *testing.T) {
 func TestAnErrorOfWhoTakesThePagesEndsTheWalk(t *testing.T) {
 	inBubble(t, numbered(t, 3, nil), func(b *bench) {
 		full, calls := errors.New("the disk is full"), 0
-		err := b.client().Customers(b.Context(), day(0), day(200), func([]preauth.ID) error {
+		err := b.client().Customers(b.Context(), day(0), day(200), func([]Found) error {
 			calls++
 			return full
 		})
@@ -228,7 +228,7 @@ func TestTheWalkEndsWithItsContext(t *testing.T) {
 		ctx, cancel := context.WithTimeout(b.Context(), 90*time.Second)
 		defer cancel()
 		calls := 0
-		err := b.client().Customers(ctx, day(0), day(200), func([]preauth.ID) error {
+		err := b.client().Customers(ctx, day(0), day(200), func([]Found) error {
 			calls++
 			return nil
 		})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/preauth-sync/preauth-sync/preauth"
 )
@@ -12,23 +13,61 @@ import (
 // maxCursor is far above the length of any cursor that was ever documented.
 const maxCursor = 4096
 
-// customerPage is what one reply of customers/getAll says.
-type customerPage struct {
-	ids  []preauth.ID
-	seen map[preauth.ID]bool
-	// entries are all there were, unusable those that name something else than ids.
+// listing is one of the API's lists that are read page by page.
+type listing struct {
+	operation, resource string
+	// entries is the property of a reply that has them.
+	entries string
+	// entry notes what one says of customers, and tells whether all of it was usable;
+	// unusable says what was not.
+	entry    func(p *foundPage, raw json.RawMessage) bool
+	unusable string
+}
+
+func customerListing() listing {
+	return listing{
+		operation: "customers", resource: "customers/getAll", entries: "Customers",
+		entry: (*foundPage).customer, unusable: "Id or MergeTargetId is no UUID",
+	}
+}
+
+// mergeListing is the listing of certain customers, each with an At for its target.
+func mergeListing(asked map[preauth.ID]time.Time) listing {
+	l := customerListing()
+	l.entry = func(p *foundPage, raw json.RawMessage) bool { return p.merged(raw, asked) }
+	l.unusable = "Id was not asked for or MergeTargetId is no UUID"
+	return l
+}
+
+func reservationListing() listing {
+	return listing{
+		operation: "reservations", resource: "reservations/getAll/2023-06-06", entries: "Reservations",
+		entry: (*foundPage).reservation, unusable: "AccountType is missing or AccountId is no UUID",
+	}
+}
+
+// foundPage is what one reply of a listing says.
+type foundPage struct {
+	found  []Found
+	places map[preauth.ID]int
+	// entries are all there were, unusable those that had to be left out, at least in part.
 	entries, unusable int
 	// cursor leads to the next page. It is opaque, and kept as the reply spells it;
 	// nil when there is no more.
 	cursor json.RawMessage
 }
 
-// decodeCustomers reads {"Customers": [{"Id", "MergeTargetId", ...}], "Cursor"}
-// (vendor's docs). An error means that the reply as a whole is unusable, see
-// readReply: also when its cursor is neither a string nor null.
-func decodeCustomers(r io.Reader) (*customerPage, error) {
-	p := &customerPage{seen: map[preauth.ID]bool{}}
-	found, err := readReply(r, "Customers", p.add, "Cursor")
+// decode reads {"Customers": [...], "Cursor"} or the like (vendor's docs). An
+// error means that the reply as a whole is unusable, see readReply: also when its
+// cursor is neither a string nor null.
+func (l listing) decode(r io.Reader) (*foundPage, error) {
+	p := &foundPage{places: map[preauth.ID]int{}}
+	found, err := readReply(r, l.entries, func(raw json.RawMessage) {
+		p.entries++
+		if !l.entry(p, raw) {
+			p.unusable++
+		}
+	}, "Cursor")
 	if err != nil {
 		return nil, err
 	}
@@ -46,31 +85,74 @@ func decodeCustomers(r io.Reader) (*customerPage, error) {
 	return p, nil
 }
 
-// add takes up one entry: all of it that is usable.
-func (p *customerPage) add(raw json.RawMessage) {
-	p.entries++
-	found, twice, err := fields(raw, "Id", "MergeTargetId")
+// customer notes a customer and the one into which it was merged: {"Id",
+// "MergeTargetId", "UpdatedUtc", ...}.
+func (p *foundPage) customer(raw json.RawMessage) bool {
+	found, twice, err := fields(raw, "Id", "MergeTargetId", "UpdatedUtc")
 	if err != nil {
-		p.unusable++
-		return
-	}
-	named := p.put(found["Id"], twice["Id"])
-	alone := absent(found["MergeTargetId"]) && !twice["MergeTargetId"]
-	merged := alone || p.put(found["MergeTargetId"], twice["MergeTargetId"])
-	if !named || !merged {
-		p.unusable++
-	}
-}
-
-// put notes an id, and tells whether it is one.
-func (p *customerPage) put(raw json.RawMessage, contradicts bool) bool {
-	id, isID := idOf(raw)
-	if !isID || contradicts {
 		return false
 	}
-	if !p.seen[id] {
-		p.seen[id] = true
-		p.ids = append(p.ids, id)
+	at := latest(found, "UpdatedUtc")
+	named := p.put(found, twice, "Id", at)
+	alone := absent(found["MergeTargetId"]) && !twice["MergeTargetId"]
+	return (alone || p.put(found, twice, "MergeTargetId", at)) && named
+}
+
+// merged notes into whom a customer was merged that was asked for.
+func (p *foundPage) merged(raw json.RawMessage, asked map[preauth.ID]time.Time) bool {
+	found, twice, err := fields(raw, "Id", "MergeTargetId")
+	if err != nil || twice["Id"] {
+		return false
+	}
+	id, _ := idOf(found["Id"])
+	at, wasAsked := asked[id]
+	if !wasAsked {
+		return false
+	}
+	alone := absent(found["MergeTargetId"]) && !twice["MergeTargetId"]
+	return alone || p.put(found, twice, "MergeTargetId", at)
+}
+
+// reservation notes the customer who has one: {"AccountId", "AccountType",
+// "ScheduledEndUtc", "ActualEndUtc", "EndUtc", ...}, of which the last is about to go.
+func (p *foundPage) reservation(raw json.RawMessage) bool {
+	found, twice, err := fields(raw, "AccountId", "AccountType", "ScheduledEndUtc", "ActualEndUtc", "EndUtc")
+	if err != nil || twice["AccountType"] {
+		return false
+	}
+	kind, isText := textOf(found["AccountType"])
+	if !isText || kind != "Customer" {
+		return isText
+	}
+	return p.put(found, twice, "AccountId", latest(found, "ScheduledEndUtc", "ActualEndUtc", "EndUtc"))
+}
+
+// latest gives the latest of the times that are there, zero when none is.
+func latest(found map[string]json.RawMessage, names ...string) (at time.Time) {
+	for _, name := range names {
+		text, _ := textOf(found[name])
+		if t, err := time.Parse(time.RFC3339Nano, text); err == nil && t.After(at) {
+			at = t.UTC()
+		}
+	}
+	return at
+}
+
+// put notes the customer that a property names, with the latest time there is of
+// it, and tells whether it names one.
+func (p *foundPage) put(found map[string]json.RawMessage, twice map[string]bool, name string, at time.Time) bool {
+	id, isID := idOf(found[name])
+	if !isID || twice[name] {
+		return false
+	}
+	place, known := p.places[id]
+	if !known {
+		place = len(p.found)
+		p.places[id] = place
+		p.found = append(p.found, Found{ID: id})
+	}
+	if at.After(p.found[place].At) {
+		p.found[place].At = at
 	}
 	return true
 }

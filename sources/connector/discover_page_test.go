@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -22,10 +23,10 @@ func pageOf(cursor string, entries ...string) string {
 	return `{"Customers":[` + strings.Join(entries, ",") + `],"Documents":null,"Cursor":` + cursor + `}`
 }
 
-func decodePage(t *testing.T, text string) (*customerPage, error) {
+func decodePage(t *testing.T, of listing, text string) (*foundPage, error) {
 	t.Helper()
-	p, err := decodeCustomers(strings.NewReader(text))
-	if _, again := decodeCustomers(iotest.OneByteReader(strings.NewReader(text))); (again == nil) != (err == nil) {
+	p, err := of.decode(strings.NewReader(text))
+	if _, again := of.decode(iotest.OneByteReader(strings.NewReader(text))); (again == nil) != (err == nil) {
 		t.Errorf("read at once: %v; read byte by byte: %v", err, again)
 	}
 	return p, err
@@ -64,11 +65,11 @@ func TestWhatAPageOfCustomersSays(t *testing.T) {
 		{"unknown properties", `{"A":{"Customers":[1]},` + pageOf(`"c"`, guestOf(customer(1)))[1:], []preauth.ID{customer(1)}, 1, 0, `"c"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p, err := decodePage(t, c.text)
+			p, err := decodePage(t, customerListing(), c.text)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(c.ids, p.ids); diff != "" {
+			if diff := cmp.Diff(c.ids, idsOf(p.found)); diff != "" {
 				t.Error(diff)
 			}
 			if p.entries != c.entries || p.unusable != c.unusable || string(p.cursor) != c.cursor {
@@ -96,35 +97,47 @@ func TestPagesThatCannotBeUsed(t *testing.T) {
 		"a very long cursor":      pageOf(`"`+strings.Repeat("c", maxCursor)+`"`, good),
 		"something follows":       pageOf("null", good) + "{}",
 	} {
-		if p, err := decodePage(t, text); err == nil || errors.Is(err, httpx.ErrBodyTooLarge) {
+		if p, err := decodePage(t, customerListing(), text); err == nil || errors.Is(err, httpx.ErrBodyTooLarge) {
 			t.Errorf("%s: decoded to %+v, %v", name, p, err)
 		}
 	}
-	if _, err := decodePage(t, pageOf(`"`+strings.Repeat("c", 2*maxValueBytes)+`"`)); !errors.Is(err, httpx.ErrBodyTooLarge) {
+	if _, err := decodePage(t, customerListing(), pageOf(`"`+strings.Repeat("c", 2*maxValueBytes)+`"`)); !errors.Is(err, httpx.ErrBodyTooLarge) {
 		t.Errorf("a huge cursor: %v", err)
 	}
 }
 
 func FuzzDecodeCustomers(f *testing.F) {
 	f.Add(pageOf(`"\ud800"`, guestOf(customer(1)), `{"Id":"`+string(customer(2))+`","MergeTargetId":"`+string(customer(1))+`"}`, "7", "{}"))
-	f.Add(`{"Cursor":"","Customers":[]}`)
-	f.Fuzz(func(t *testing.T, text string) {
-		p, err := decodeCustomers(strings.NewReader(text))
-		if err != nil {
-			return
+	f.Add(`{"Cursor":"","Customers":[{"Id":"` + string(customer(1)) + `","UpdatedUtc":"2026-03-04T12:00:00+05:00"}]}`)
+	f.Fuzz(func(t *testing.T, text string) { checkPage(t, customerListing(), text) })
+}
+
+func FuzzDecodeReservations(f *testing.F) {
+	f.Add(stayOf(customer(1), "Customer", `"EndUtc":"2026-03-04T12:00:00Z"`))
+	f.Add(staysOf(`"c"`, stayOf(customer(1), "Customer", `"ActualEndUtc":"9999-12-31T23:59:60Z"`), stayOf(customer(2), "Company", ""), "7"))
+	f.Fuzz(func(t *testing.T, text string) { checkPage(t, reservationListing(), text) })
+}
+
+// checkPage wants of any reply that can be used what its readers rely on.
+func checkPage(t *testing.T, of listing, text string) {
+	t.Helper()
+	p, err := of.decode(strings.NewReader(text))
+	if err != nil {
+		return
+	}
+	seen := map[preauth.ID]bool{}
+	for _, each := range p.found {
+		if parsed, err := preauth.ParseID(string(each.ID)); err != nil || parsed != each.ID || seen[each.ID] {
+			t.Errorf("Id %q, seen before: %v", each.ID, seen[each.ID])
 		}
-		seen := map[preauth.ID]bool{}
-		for _, id := range p.ids {
-			if parsed, err := preauth.ParseID(string(id)); err != nil || parsed != id || seen[id] {
-				t.Errorf("Id %q, seen before: %v", id, seen[id])
-			}
-			seen[id] = true
+		if seen[each.ID] = true; each.At.Location() != time.UTC {
+			t.Errorf("%v is not in UTC", each.At)
 		}
-		if p.unusable > p.entries || len(p.ids) > 2*p.entries {
-			t.Errorf("%d entries, %d unusable, %d ids", p.entries, p.unusable, len(p.ids))
-		}
-		if text, isText := textOf(p.cursor); p.cursor != nil && (!isText || text == "") {
-			t.Errorf("cursor %s", p.cursor)
-		}
-	})
+	}
+	if p.unusable > p.entries || len(p.found) > 2*p.entries {
+		t.Errorf("%d entries, %d unusable, %d found", p.entries, p.unusable, len(p.found))
+	}
+	if text, isText := textOf(p.cursor); p.cursor != nil && (!isText || text == "") {
+		t.Errorf("cursor %s", p.cursor)
+	}
 }

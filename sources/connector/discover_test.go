@@ -48,11 +48,18 @@ func day(n int) time.Time { return time.Date(2026, 1, 1+n, 0, 0, 0, 0, time.UTC)
 func (b *bench) discover(from, to time.Time) ([][]preauth.ID, error) {
 	b.Helper()
 	var pages [][]preauth.ID
-	err := b.client().Customers(b.Context(), from, to, func(ids []preauth.ID) error {
-		pages = append(pages, ids)
+	err := b.client().Customers(b.Context(), from, to, func(page []Found) error {
+		pages = append(pages, idsOf(page))
 		return nil
 	})
 	return pages, err
+}
+
+func idsOf(page []Found) (ids []preauth.ID) {
+	for _, each := range page {
+		ids = append(ids, each.ID)
+	}
+	return ids
 }
 
 // pages answers the first request with the first page, whatever it asks for.

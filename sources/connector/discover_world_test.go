@@ -106,9 +106,9 @@ func TestEveryCustomerOfTheWorldIsFound(t *testing.T) {
 				want := h.add(now, 3000, within)
 				h.world.Chaos(simulator.ChaosOptions{Rate: c.chaos})
 				got := map[preauth.ID]bool{}
-				err := h.client.Customers(h.Context(), now.Add(-within), now, func(ids []preauth.ID) error {
-					for _, id := range ids {
-						got[id] = true
+				err := h.client.Customers(h.Context(), now.Add(-within), now, func(page []Found) error {
+					for _, each := range page {
+						got[each.ID] = true
 					}
 					return nil
 				})
@@ -130,15 +130,126 @@ func TestCustomersThatChangeMeanwhileHideNoOther(t *testing.T) {
 		now := time.Now()
 		want := h.add(now, 200, within)
 		got := map[preauth.ID]bool{}
-		err := h.client.Customers(h.Context(), now.Add(-within), now, func(ids []preauth.ID) error {
-			for _, id := range ids {
-				got[id] = true
+		err := h.client.Customers(h.Context(), now.Add(-within), now, func(page []Found) error {
+			for _, each := range page {
+				got[each.ID] = true
 			}
 			// The page's last, whose place the cursor is, is updated beyond the interval.
-			return h.world.UpdateCustomer("", string(ids[len(ids)-1]), func(c *simulator.Customer) { c.Updated = now.Add(time.Hour) })
+			return h.world.UpdateCustomer("", string(page[len(page)-1].ID), func(c *simulator.Customer) { c.Updated = now.Add(time.Hour) })
 		})
 		if diff := cmp.Diff(want, slices.Sorted(maps.Keys(got))); err != nil || diff != "" {
 			h.Error(err, diff)
+		}
+	})
+}
+
+// collect keeps the latest At of each customer that is handed over.
+func collect(into map[preauth.ID]time.Time) func([]Found) error {
+	return func(page []Found) error {
+		for _, each := range page {
+			if at, known := into[each.ID]; !known || at.Before(each.At) {
+				into[each.ID] = each.At
+			}
+		}
+		return nil
+	}
+}
+
+func TestEveryGuestOfTheWorldIsFound(t *testing.T) {
+	const within = 100 * 24 * time.Hour
+	for _, c := range []struct {
+		name     string
+		settings func(*simulator.Settings)
+		chaos    float64
+	}{
+		{"in full pages", func(*simulator.Settings) {}, 0},
+		{"in small pages with a cursor in every reply", func(s *simulator.Settings) { s.CustomersPageCap, s.CursorAtEnd = 70, true }, 0},
+		{"in upper case, through faults", func(s *simulator.Settings) { s.CustomersPageCap, s.UpperCaseIDs = 70, true }, 0.2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inWorld(t, func(h *inhabited) {
+				if err := h.world.Configure(c.settings); err != nil {
+					h.Fatal(err)
+				}
+				now := time.Now().UTC().Truncate(time.Second)
+				want, late := h.reserve(now, 2000, within)
+				h.world.Chaos(simulator.ChaosOptions{Rate: c.chaos})
+				got := map[preauth.ID]time.Time{}
+				err := h.client.Guests(h.Context(), now.Add(-within), now.Add(within), time.Time{}, collect(got))
+				if diff := cmp.Diff(want, got); err != nil || diff != "" {
+					h.Error(err, diff)
+				}
+				h.Logf("%d guests in %d requests", len(got), h.world.Count(simulator.APIConnector, simulator.OpReservations))
+				clear(got)
+				err = h.client.Guests(h.Context(), now.Add(-within), now.Add(within), now.Add(-time.Hour), collect(got))
+				if diff := cmp.Diff(late, got); err != nil || diff != "" {
+					h.Error(err, diff)
+				}
+			})
+		})
+	}
+}
+
+// reserve adds guests whose stays of two days begin three hours apart, around now;
+// every fifth is a company's, every seventh canceled, every fiftieth was updated
+// just now. It gives those whose stays collide with now and as much to either side,
+// with the ends of them, and which of those were just updated.
+func (h *inhabited) reserve(now time.Time, n int, within time.Duration) (colliding, late map[preauth.ID]time.Time) {
+	h.Helper()
+	colliding, late = map[preauth.ID]time.Time{}, map[preauth.ID]time.Time{}
+	for i := range n {
+		start := now.Add(time.Duration(i-n/2) * 3 * time.Hour)
+		r := simulator.Reservation{
+			CustomerID: string(customer(i)), Company: i%5 == 0, Start: start, End: start.Add(48 * time.Hour), Updated: now.Add(-48 * time.Hour),
+		}
+		if i%7 == 0 {
+			r.State = simulator.Canceled
+		}
+		if i%50 == 1 {
+			r.Updated = now
+		}
+		if _, err := h.world.Reserve(r); err != nil {
+			h.Fatal(err)
+		}
+		if r.Company || r.End.Before(now.Add(-within)) || r.Start.After(now.Add(within)) {
+			continue
+		}
+		colliding[customer(i)] = r.End
+		if r.Updated.Equal(now) {
+			late[customer(i)] = r.End
+		}
+	}
+	return colliding, late
+}
+
+func TestEveryTargetOfTheWorldIsFound(t *testing.T) {
+	inWorld(t, func(h *inhabited) {
+		if err := h.world.Configure(func(s *simulator.Settings) { s.CustomersPageCap, s.CursorAtEnd = 300, true }); err != nil {
+			h.Fatal(err)
+		}
+		end := time.Now().UTC().Truncate(time.Second)
+		var of []Found
+		for i := range 1500 {
+			if _, err := h.world.AddCustomer("", string(customer(i))); err != nil {
+				h.Fatal(err)
+			}
+			of = append(of, Found{customer(i), end.Add(time.Duration(i))})
+		}
+		want := map[preauth.ID]time.Time{}
+		for i := 0; i < 1500; i += 30 { // each into one who was merged into another after that
+			for step := range 2 {
+				if err := h.world.Merge(string(customer(i+step*10_000)), string(customer(i+(step+1)*10_000))); err != nil {
+					h.Fatal(err)
+				}
+				want[customer(i+(step+1)*10_000)] = end.Add(time.Duration(i))
+			}
+		}
+		got := map[preauth.ID]time.Time{}
+		if err := h.client.Merged(h.Context(), of, collect(got)); err != nil {
+			h.Error(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			h.Error(diff)
 		}
 	})
 }

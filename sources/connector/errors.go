@@ -12,7 +12,8 @@ import (
 // Error is an answer of the Connector API that is none: any status but 2xx,
 // after all the tries it was worth.
 type Error struct {
-	// Operation is what was asked: "poll", "customers" or "configuration".
+	// Operation is what was asked: "poll", "customers", "reservations" or
+	// "configuration".
 	Operation string
 	// Status is the HTTP status.
 	Status int

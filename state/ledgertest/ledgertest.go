@@ -66,7 +66,7 @@ func FullRecord(n int) plan.Record {
 	return plan.Record{
 		ID: ID(n), Enterprise: ID(1 << 20), CustomerID: ID(1<<21 + n), CardID: string(ID(1<<22 + n)),
 		Phase: plan.Capturing, Identity: 1<<40 + int64(n), Unsure: true, Generation: 7,
-		Amount: Money("123.45", "EUR"), PaymentMethodID: 42,
+		Amount: Money("123.45", "EUR"), PaymentMethodID: 42, HeldSince: At(n), Aged: true,
 		Intent: &plan.Intent{
 			Action: plan.Capture, Attempt: 2, Amount: Money("123.450", "EUR"), PaymentMethodID: 42,
 			Token: string(ID(n)), CreatedByUserID: 3, Deadline: At(n), Before: plan.Created, Resent: true, Adopt: true,
@@ -91,5 +91,16 @@ func HeldRecord(n int) plan.Record {
 		Amount: Money("123.45", "EUR"), PaymentMethodID: 42,
 		Seen:    plan.Observation{State: preauth.Chargeable, Active: true, Amount: Money("123.45", "EUR")},
 		Updated: At(n),
+	}
+}
+
+// FullObserved gives the n-th entry of what was observed, with every field set.
+func FullObserved(n int) plan.Observed {
+	seen := plan.Observation{State: preauth.Charged, Active: true, Amount: Money("123.45", "EUR")}
+	return plan.Observed{
+		ID: ID(n), Enterprise: ID(1 << 20), CustomerID: ID(1<<21 + n), Seen: seen,
+		Amount: Money("120", "EUR"), PaymentMethodID: 42, Created: At(n), Captured: At(n + 1), Released: At(n + 2),
+		Park:    &plan.Park{Reason: plan.AmountChanged, Seen: seen, Since: At(n + 3), Detail: "another amount"},
+		Updated: At(n + 4),
 	}
 }

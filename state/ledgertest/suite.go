@@ -27,10 +27,14 @@ func Run(t *testing.T, open func(t *testing.T) Ledger) {
 		{"unfinished records are found by enterprise and forgotten when done", unfinishedRecords},
 		{"a record that changes its enterprise moves in the index", unfinishedMoves},
 		{"an identity of a sink belongs to one record", identitiesAreUnique},
+		{"the intent of a capture needs the identity at the property's sink", capturesStayAtTheirSink},
 		{"the journal keeps every line in order", journalOrder},
 		{"a customer's first cycle stays", customersStay},
 		{"discovered customers are put, sorted and forgotten", discoveredCustomers},
 		{"many discovered customers come page by page", manyDiscovered},
+		{"a sink's answers are put by field and card, and forgotten", answersStay},
+		{"what is observed is put by Id, sorted and forgotten", reportStays},
+		{"much that is observed comes page by page", manyObserved},
 		{"pauses are put, sorted and lifted", pauses},
 		{"properties are conditional and sorted", properties},
 		{"sinks are conditional", sinks},
@@ -134,6 +138,8 @@ func emptyLedger(t *testing.T, l Ledger) {
 	equal(t, []preauth.ID{}, unfinished(t, l, ""))
 	equal(t, map[string]plan.Token{}, unmatched(t, l, "v4"))
 	equal(t, 0, len(discovered(t, l, ID(1))))
+	equal(t, 0, len(lookedUp(t, l, "v4", field, string(ID(1)))))
+	equal(t, 0, len(eachObserved(t, l, "")))
 	commit(t, l, plan.Batch{})
 }
 

@@ -82,6 +82,8 @@ func conflictLeavesNothing(t *testing.T, l Ledger) {
 
 			Discovered: []plan.Discovered{{Enterprise: ID(9), CustomerID: ID(5), Until: At(1)}},
 			Pauses:     []plan.Pause{{Enterprise: ID(9), Since: At(1)}},
+			LookedUp:   []plan.LookedUp{{Sink: "v4", Field: field, CardID: "card", At: At(1)}},
+			Observed:   []plan.Observed{FullObserved(1)},
 		}
 	}
 	record, property, sink := whole(), whole(), whole()
@@ -105,6 +107,9 @@ func conflictLeavesNothing(t *testing.T, l Ledger) {
 	}
 	if len(discovered(t, l, ID(9))) != 0 {
 		t.Fatal("a discovered customer of a refused batch has been stored")
+	}
+	if len(lookedUp(t, l, "v4", field, "card")) != 0 || len(eachObserved(t, l, "")) != 0 {
+		t.Fatal("an answer or an entry of a refused batch has been stored")
 	}
 	if paused, _ := l.Pauses(ctx); len(paused) != 0 {
 		t.Fatal("a pause of a refused batch has been stored")
@@ -145,6 +150,7 @@ func visitError(t *testing.T, l Ledger) {
 		Tokens:  []plan.Token{{Sink: "v4", Token: "x"}, {Sink: "v4", Token: "y"}},
 
 		Discovered: []plan.Discovered{{CustomerID: ID(1), Until: At(1)}, {CustomerID: ID(2), Until: At(1)}},
+		Observed:   []plan.Observed{FullObserved(1), FullObserved(2)},
 	})
 	enough := errors.New("enough")
 	calls := 0
@@ -154,13 +160,14 @@ func visitError(t *testing.T, l Ledger) {
 		l.Unfinished(t.Context(), "", visit),
 		l.Unmatched(t.Context(), "v4", func(plan.Token) error { calls++; return enough }),
 		l.Discovered(t.Context(), "", func(plan.Discovered) error { calls++; return enough }),
+		l.EachObserved(t.Context(), "", func(plan.Observed) error { calls++; return enough }),
 	} {
 		if !errors.Is(err, enough) {
 			t.Fatalf("want the visit's error, got %v", err)
 		}
 	}
-	if calls != 4 {
-		t.Fatalf("%d visits after the first error of each", calls-4)
+	if calls != 5 {
+		t.Fatalf("%d visits after the first error of each", calls-5)
 	}
 }
 
@@ -252,6 +259,58 @@ func identitiesAreUnique(t *testing.T, l Ledger) {
 	commit(t, l, plan.Batch{Records: []plan.Record{ofSink(9, 101, 6)}})
 	owner("b", 6, ID(9))
 	owner("a", 6, "")
+}
+
+func capturesStayAtTheirSink(t *testing.T, l Ledger) {
+	t.Helper()
+	hotel := plan.Property{Enterprise: ID(101), Sink: "a"}
+	held := func(n int) plan.Record {
+		r := HeldRecord(n)
+		r.Enterprise, r.Identity = hotel.Enterprise, int64(n)
+		return r
+	}
+	capture := func(n, attempt int) plan.Batch {
+		r := record(t, l, ID(n))
+		r.Phase, r.Intent = plan.Capturing, &plan.Intent{Action: plan.Capture, Attempt: attempt}
+		return plan.Batch{Records: []plan.Record{r}, Journal: []plan.Entry{{ID: r.ID, Event: "capture.intent"}}}
+	}
+	refused := func(batch plan.Batch) {
+		t.Helper()
+		if err := l.Commit(t.Context(), batch); !errors.Is(err, plan.ErrIdentityTaken) {
+			t.Fatalf("want a taken identity, got %v", err)
+		}
+	}
+	commit(t, l, plan.Batch{Property: &hotel, Records: []plan.Record{held(1), held(2), held(3)}})
+	commit(t, l, capture(1, 1))
+	commit(t, l, capture(1, 2))
+
+	// The property goes to a sink where those identities are nobody's, or another's.
+	hotel.Revision, hotel.Sink = 1, "b"
+	commit(t, l, plan.Batch{Property: &hotel})
+	other := held(4)
+	other.Identity = 3
+	commit(t, l, plan.Batch{Records: []plan.Record{other}})
+	refused(capture(2, 1))
+	refused(capture(3, 1))
+	refused(capture(1, 3))
+	for n := range 3 {
+		if lines, _ := l.Journal(t.Context(), ID(n+1)); len(lines) != []int{2, 0, 0}[n] {
+			t.Fatalf("record %d has %d lines", n+1, len(lines))
+		}
+	}
+	// What came of the one that was sent before is stored all the same.
+	for _, phase := range []plan.Phase{plan.Capturing, plan.Captured} {
+		r := record(t, l, ID(1))
+		r.Phase, r.Park = phase, &plan.Park{Reason: plan.UnknownCapture, Since: At(1)}
+		commit(t, l, plan.Batch{Records: []plan.Record{r}})
+	}
+	commit(t, l, capture(4, 1))
+
+	// With the property back at its sink it goes on.
+	hotel.Revision, hotel.Sink = 2, "a"
+	back := capture(2, 1)
+	back.Property = &hotel
+	commit(t, l, back)
 }
 
 func recordTwice(t *testing.T, l Ledger) {

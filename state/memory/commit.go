@@ -116,6 +116,11 @@ func (l *Ledger) check(batch plan.Batch, b below) error {
 			return fmt.Errorf("a journal line: %w", err)
 		}
 	}
+	for _, each := range batch.Observed {
+		if _, err := preauth.ParseID(string(each.ID)); err != nil {
+			return fmt.Errorf("an entry of what was observed: %w", err)
+		}
+	}
 	for _, each := range batch.Pauses {
 		if each.Enterprise == "" {
 			continue
@@ -165,6 +170,7 @@ func (l *Ledger) put(batch plan.Batch, b below) {
 	for _, each := range batch.Discovered {
 		l.discovered[customerKey{each.Enterprise, each.CustomerID}] = copySeconds(each.Until)
 	}
+	l.putLearnt(batch)
 	if p := batch.Property; p != nil {
 		stored := copyProperty(*p)
 		stored.Revision++

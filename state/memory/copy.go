@@ -27,17 +27,13 @@ func copySeconds(t time.Time) time.Time {
 }
 
 func copyRecord(r plan.Record) plan.Record {
-	r.Updated = copyTime(r.Updated)
+	r.HeldSince, r.Updated = copyTime(r.HeldSince), copyTime(r.Updated)
 	if r.Intent != nil {
 		intent := *r.Intent
 		intent.Deadline = copyTime(intent.Deadline)
 		r.Intent = &intent
 	}
-	if r.Park != nil {
-		park := *r.Park
-		park.Since = copyTime(park.Since)
-		r.Park = &park
-	}
+	r.Park = copyPark(r.Park)
 	if r.Answered != nil {
 		answered := *r.Answered
 		r.Answered = &answered
@@ -45,7 +41,23 @@ func copyRecord(r plan.Record) plan.Record {
 	return r
 }
 
+func copyPark(p *plan.Park) *plan.Park {
+	if p == nil {
+		return nil
+	}
+	park := *p
+	park.Since = copyTime(park.Since)
+	return &park
+}
+
+func copyObserved(o plan.Observed) plan.Observed {
+	o.Created, o.Captured, o.Released = copyTime(o.Created), copyTime(o.Captured), copyTime(o.Released)
+	o.Park, o.Updated = copyPark(o.Park), copyTime(o.Updated)
+	return o
+}
+
 func copyProperty(p plan.Property) plan.Property {
+	p.ObservedSince = copyTime(p.ObservedSince)
 	if p.LastCycle != nil {
 		cycle := *p.LastCycle
 		cycle.Started, cycle.Finished = copyTime(cycle.Started), copyTime(cycle.Finished)

@@ -51,18 +51,19 @@ func (l *Ledger) sinkOf(enterprise preauth.ID, property *plan.Property, b below)
 	return b.sinks[enterprise]
 }
 
-func (l *Ledger) storedIdentity(id preauth.ID, b below) int64 {
+// stored gives a record as it is, zero for none.
+func (l *Ledger) stored(id preauth.ID, b below) plan.Record {
 	if kept, ok := l.records[id]; ok {
-		return kept.Identity
+		return kept
 	}
-	return b.records[id].Identity
+	return b.records[id]
 }
 
 // checkIdentities makes sure that every identity stays with one record.
 func (l *Ledger) checkIdentities(batch plan.Batch, b below) error {
 	changed := make(map[preauth.ID]bool)
 	for _, r := range batch.Records {
-		changed[r.ID] = l.storedIdentity(r.ID, b) != r.Identity
+		changed[r.ID] = l.stored(r.ID, b).Identity != r.Identity
 	}
 	taken := make(map[identityKey]preauth.ID)
 	for _, r := range batch.Records {
@@ -81,7 +82,32 @@ func (l *Ledger) checkIdentities(batch plan.Batch, b below) error {
 		}
 		taken[key] = r.ID
 	}
+	return l.checkCaptures(batch, b, changed)
+}
+
+// checkCaptures refuses the intent to capture a hold where it is not.
+func (l *Ledger) checkCaptures(batch plan.Batch, b below, changed map[preauth.ID]bool) error {
+	for _, r := range batch.Records {
+		if !l.beginsCapture(r, b) || changed[r.ID] {
+			continue
+		}
+		key := identityKey{l.sinkOf(r.Enterprise, batch.Property, b), r.Identity}
+		if owner, owned := l.ownerOf(key, b); !owned || owner != r.ID {
+			return fmt.Errorf("identity %d of %s is not held at sink %q, where it was to be captured: %w",
+				r.Identity, r.ID, key.sink, plan.ErrIdentityTaken)
+		}
+	}
 	return nil
+}
+
+// beginsCapture tells whether a record is put so that its capture can be sent.
+func (l *Ledger) beginsCapture(r plan.Record, b below) bool {
+	if r.Phase != plan.Capturing || r.Identity == 0 {
+		return false
+	}
+	old := l.stored(r.ID, b)
+	again := old.Intent != nil && r.Intent != nil && r.Intent.Attempt > old.Intent.Attempt
+	return old.Phase != plan.Capturing || again
 }
 
 func (l *Ledger) ownerOf(key identityKey, b below) (preauth.ID, bool) {
@@ -95,7 +121,7 @@ func (l *Ledger) ownerOf(key identityKey, b below) (preauth.ID, bool) {
 func (l *Ledger) putIdentities(batch plan.Batch, b below) {
 	changed := make(map[preauth.ID]bool)
 	for _, r := range batch.Records {
-		changed[r.ID] = l.storedIdentity(r.ID, b) != r.Identity
+		changed[r.ID] = l.stored(r.ID, b).Identity != r.Identity
 		l.moved[r.ID] = l.moved[r.ID] || changed[r.ID]
 	}
 	maps.DeleteFunc(l.owners, func(key identityKey, owner preauth.ID) bool { return changed[owner] })

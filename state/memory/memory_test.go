@@ -123,6 +123,60 @@ func TestAnOverlayHidesTheDiscoveredThatItForgets(t *testing.T) {
 	check(base, below...)
 }
 
+func TestAnOverlayHidesWhatItForgetsOfAnswersAndEntries(t *testing.T) {
+	ctx := t.Context()
+	answer := func(card string, method int64) plan.LookedUp {
+		return plan.LookedUp{Sink: "v4", Field: "identifier", CardID: card, ID: method, At: ledgertest.At(1)}
+	}
+	entry := func(n, enterprise int) plan.Observed {
+		return plan.Observed{ID: ledgertest.ID(n), Enterprise: ledgertest.ID(enterprise), Updated: ledgertest.At(n)}
+	}
+	base := memory.New(plan.File{})
+	if err := base.Commit(ctx, plan.Batch{
+		LookedUp: []plan.LookedUp{answer("a", 1), answer("b", 1), answer("c", 1)},
+		Observed: []plan.Observed{entry(1, 9), entry(2, 9), entry(3, 9), entry(4, 8)},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	over := memory.Overlay(base)
+	if err := over.Commit(ctx, plan.Batch{
+		LookedUp: []plan.LookedUp{{Sink: "v4", Field: "identifier", CardID: "a"}, answer("b", 2), answer("d", 2)},
+		Observed: []plan.Observed{{ID: ledgertest.ID(1)}, entry(2, 8), entry(4, 9), entry(5, 9)},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	check := func(l *memory.Ledger, methods map[string]int64, some, of9 []plan.Observed) {
+		t.Helper()
+		answers, errAnswers := l.LookedUp(ctx, "v4", "identifier", []string{"a", "b", "c", "d"})
+		found, errFound := l.Observed(ctx, ids([]int{1, 2, 3}))
+		var each []plan.Observed
+		errEach := l.EachObserved(ctx, ledgertest.ID(9), func(o plan.Observed) error { each = append(each, o); return nil })
+		if err := errors.Join(errAnswers, errFound, errEach); err != nil {
+			t.Fatal(err)
+		}
+		gotMethods, gotSome := map[string]int64{}, []plan.Observed{}
+		for card, a := range answers {
+			gotMethods[card] = a.ID
+		}
+		for _, id := range ids([]int{1, 2, 3}) {
+			if o, ok := found[id]; ok {
+				gotSome = append(gotSome, o)
+			}
+		}
+		for _, diff := range []string{
+			ledgertest.Diff(methods, gotMethods), ledgertest.Diff(some, gotSome), ledgertest.Diff(of9, each),
+		} {
+			if diff != "" {
+				t.Errorf("want -, got +\n%s", diff)
+			}
+		}
+	}
+	check(over, map[string]int64{"b": 2, "c": 1, "d": 2}, []plan.Observed{entry(2, 8), entry(3, 9)},
+		[]plan.Observed{entry(3, 9), entry(4, 9), entry(5, 9)})
+	check(base, map[string]int64{"a": 1, "b": 1, "c": 1}, []plan.Observed{entry(1, 9), entry(2, 9), entry(3, 9)},
+		[]plan.Observed{entry(1, 9), entry(2, 9), entry(3, 9)})
+}
+
 func ids(numbers []int) []preauth.ID {
 	var all []preauth.ID
 	for _, n := range numbers {

@@ -24,8 +24,11 @@
 // has found it foreign; elsewhere gateways give such tokens of their own.
 //
 // A finding that the next cycle mends by itself is due. None is while something is known
-// to keep that cycle from it: a pause, a fuse that has blown, a file that is older than
-// the world.
+// to keep that cycle from it: a pause, a mode, a fuse that has blown, a file that is older
+// than the world. While the program observes, a preauthorization is decided about as if all
+// had been sent that would have been, and a finding ends with what the report says of it.
+//
+// An audit is of one sink. What the ledger says to be on another one is left out.
 //
 // What cannot be read keeps nothing else from being compared: it is listed, and
 // what depends on it is not judged.
@@ -49,6 +52,8 @@ type Options struct {
 	Sink   Sink
 	// SinkName is the sink's in the ledger.
 	SinkName string
+	// Elsewhere are the enterprises that the audits of other sinks speak of.
+	Elsewhere map[preauth.ID]bool
 	// OwnTokens is set where a create carries its preauthorization's Id as the token.
 	OwnTokens bool
 	// Settle is how long a write may take to show on the sink.
@@ -58,6 +63,8 @@ type Options struct {
 	// Partial is set when there are more than Properties: what cannot be told to be
 	// of one of them is left out.
 	Partial bool
+	// Observing is set while nothing is sent and only a report is kept.
+	Observing bool
 	// WithoutDue counts the findings that are due, and does not tell them.
 	WithoutDue bool
 	Clock      func() time.Time
@@ -83,7 +90,9 @@ type Property struct {
 	// Discovers is set where customers are discovered too.
 	Discovers bool
 	Methods   Methods
-	Policy    plan.Policy
+	// Lookup is the field in which the sink is asked for a card.
+	Lookup string
+	Policy plan.Policy
 }
 
 // Kind says how the three books differ. The set is closed.
@@ -153,13 +162,28 @@ type Summary struct {
 	Unread []string
 }
 
+// Plus adds up two audits.
+func (s Summary) Plus(other Summary) Summary {
+	out := Summary{
+		Checked: s.Checked + other.Checked, Holds: s.Holds + other.Holds, Foreign: s.Foreign + other.Foreign,
+		InMotion: s.InMotion + other.InMotion, Answered: s.Answered + other.Answered, Unlisted: s.Unlisted + other.Unlisted,
+		Findings: map[Kind]int{}, Due: s.Due + other.Due, Unread: slices.Concat(s.Unread, other.Unread),
+	}
+	for _, kind := range Kinds() {
+		if n := s.Findings[kind] + other.Findings[kind]; n > 0 {
+			out.Findings[kind] = n
+		}
+	}
+	return out
+}
+
 // Run compares, and hands over what differs, by Id. The error is one of finding, of
 // the ledger, of the folder or of ctx: then the rest was not compared.
 func Run(ctx context.Context, opts Options, finding func(Finding) error) (_ Summary, err error) {
 	a := &audit{
 		Options: opts, tell: finding, facts: facts{opts.spill()},
 		started: opts.Clock().Truncate(time.Millisecond), // as precisely as the ledger keeps times
-		names:   map[preauth.ID]string{}, summary: Summary{Findings: map[Kind]int{}},
+		names:   map[preauth.ID]string{}, sinks: map[preauth.ID]string{}, summary: Summary{Findings: map[Kind]int{}},
 	}
 	defer func() { err = errors.Join(err, a.facts.close()) }()
 	for _, step := range []func(context.Context) error{a.meet, a.readSink, a.readSource, a.compare} {
@@ -185,6 +209,8 @@ type audit struct {
 	// configuration by enterprise.
 	properties []property
 	names      map[preauth.ID]string
+	// sinks are the ledger's, by enterprise.
+	sinks map[preauth.ID]string
 	// listed is set when v4 has shown all that it holds.
 	listed bool
 	// listsCaptured is set once v4 has shown a hold that is captured; unlisted are the
@@ -227,7 +253,7 @@ func (a *audit) meet(ctx context.Context) error {
 	}
 	a.older = a.Ledger.File().Older != ""
 	for _, doc := range docs {
-		a.names[doc.Enterprise] = doc.Name
+		a.names[doc.Enterprise], a.sinks[doc.Enterprise] = doc.Name, doc.Sink
 	}
 	for _, p := range a.Properties {
 		next := property{Property: p}
@@ -250,6 +276,9 @@ func (a *audit) meet(ctx context.Context) error {
 		if slices.ContainsFunc(pauses, func(p plan.Pause) bool { return p.Enterprise == "" || p.Enterprise == next.enterprise }) {
 			next.halted = "writes are paused"
 		}
+		if a.Observing {
+			next.halted = "mirror.mode is observe"
+		}
 		if next.enterprise != "" {
 			a.names[next.enterprise] = p.Name
 		}
@@ -269,6 +298,14 @@ func blown(last *plan.CycleReport) string {
 // of gives the index of the property that an enterprise is, -1 for none.
 func (a *audit) of(enterprise preauth.ID) int {
 	return slices.IndexFunc(a.properties, func(p property) bool { return enterprise != "" && p.enterprise == enterprise })
+}
+
+// isApart tells whether an enterprise's records are on another sink.
+func (a *audit) isApart(enterprise preauth.ID) bool {
+	if sink := a.sinks[enterprise]; sink != "" {
+		return sink != a.SinkName
+	}
+	return a.Elsewhere[enterprise]
 }
 
 // mostUnread is how many lines say what could not be compared; the rest is counted.

@@ -51,7 +51,7 @@ func (a *audit) compare(ctx context.Context) (err error) {
 
 // weigh tells what differs of one preauthorization, unless it is in motion.
 func (a *audit) weigh(ctx context.Context, s subject) error {
-	if a.Partial && (s.known && a.of(s.record.Enterprise) < 0 || !s.known && s.polled == nil) {
+	if a.Partial && (s.known && a.of(s.record.Enterprise) < 0 || !s.known && s.polled == nil) || s.known && a.isApart(s.record.Enterprise) {
 		return nil
 	}
 	if !s.known && s.polled == nil && !s.conflicting {
@@ -69,8 +69,8 @@ func (a *audit) weigh(ctx context.Context, s subject) error {
 	if s.conflicting {
 		a.unread.add("preauthorization %s was not compared with the PMS: a reply contradicts itself about it", s.id)
 	}
-	if s.polled != nil && !s.conflicting {
-		s.hear(a.properties[s.polled.Property], a.older)
+	if err := a.hear(ctx, &s); err != nil {
+		return err
 	}
 	if err := a.lookForOwn(ctx, &s); err != nil {
 		return err
@@ -255,6 +255,7 @@ func (a *audit) tellAll(ctx context.Context, s subject, findings []Finding) erro
 		if s.polled != nil {
 			f.Property = a.properties[s.polled.Property].Name
 		}
+		f.Detail += s.shadow()
 		if f.Due {
 			a.summary.Due++
 		}

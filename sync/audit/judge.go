@@ -21,6 +21,8 @@ type subject struct {
 	stranger string
 	// said is what the PMS says, nil when that is not known.
 	said *said
+	// observed is the report's entry, which says nothing unless the program observes.
+	observed plan.Observed
 }
 
 // said is what the PMS says, and what the next cycle makes of it.
@@ -28,21 +30,9 @@ type said struct {
 	preauth.Preauthorization
 
 	decided plan.Decision
-	// halted is the property's, older the ledger's.
-	halted string
-	older  bool
-}
-
-// hear takes in what the PMS says, and decides as a cycle would.
-func (s *subject) hear(p property, older bool) {
-	shown, rec := s.polled.preauthorization(s.id), s.record
-	if !s.known {
-		rec = plan.Record{ID: s.id, Enterprise: p.enterprise, CustomerID: shown.CustomerID}
-	}
-	around := plan.Context{ReadBefore: s.polled.ReadBefore, FirstRun: p.firstRun, Method: p.Methods.Find(shown)}
-	s.said = &said{
-		Preauthorization: shown, decided: plan.Decide(shown, rec, around, p.Policy), halted: p.halted, older: older,
-	}
+	// halted is the property's, older the ledger's, observing the program's.
+	halted           string
+	older, observing bool
 }
 
 // compareSink compares the ledger with v4.
@@ -178,10 +168,14 @@ func (s subject) next() string {
 		return s.parked()
 	case s.said.older && (d.Park != "" || len(d.Actions) > 0):
 		return s.parked() + "; the state file is older than the world: `preauth-sync plan` says what the next cycle makes of it"
+	case s.said.observing:
+		return s.parked() + "; " + s.said.halted
 	case d.Park != "":
 		return fmt.Sprintf("; the next cycle parks it as %s: %s", d.Park, d.Detail)
 	case d.Why == plan.CreatesStopped:
 		return "; creates are stopped, because a file of its property cannot be used"
+	case d.Why == plan.IsCaptureOnly:
+		return "; mirror.mode is capture_only, so nothing is created"
 	case len(d.Actions) == 0:
 		return ""
 	case s.said.halted != "":

@@ -78,6 +78,14 @@ func (v *vast) Sink(context.Context, string) (plan.Sink, bool, error) {
 	return plan.Sink{Proof: plan.ProofKept}, true, nil
 }
 
+func (v *vast) LookedUp(context.Context, string, string, []string) (map[string]plan.LookedUp, error) {
+	return map[string]plan.LookedUp{}, nil
+}
+
+func (v *vast) Observed(context.Context, []preauth.ID) (map[preauth.ID]plan.Observed, error) {
+	return map[preauth.ID]plan.Observed{}, nil
+}
+
 func (v *vast) Tokens(context.Context, string, []string) (map[string]plan.Token, error) {
 	return map[string]plan.Token{}, nil
 }

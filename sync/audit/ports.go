@@ -43,6 +43,10 @@ type Ledger interface {
 	// File says whether what is remembered is older than the world.
 	File() plan.File
 	Sink(ctx context.Context, name string) (plan.Sink, bool, error)
+	// LookedUp gives, by card, what a sink has answered about its payment methods.
+	LookedUp(ctx context.Context, sink, field string, cards []string) (map[string]plan.LookedUp, error)
+	// Observed gives the report's entries, by Id.
+	Observed(ctx context.Context, ids []preauth.ID) (map[preauth.ID]plan.Observed, error)
 	// Tokens gives those that exist among the asked, by token.
 	Tokens(ctx context.Context, sink string, tokens []string) (map[string]plan.Token, error)
 }

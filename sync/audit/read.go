@@ -125,7 +125,7 @@ func (a *audit) enlistRecords(ctx context.Context, customers *spill) error {
 	strangers := map[preauth.ID]int{}
 	err := a.Ledger.Each(ctx, func(rec plan.Record) error {
 		i := a.of(rec.Enterprise)
-		if i < 0 && rec.Unfinished() && !a.Partial {
+		if i < 0 && rec.Unfinished() && !a.Partial && !a.Elsewhere[rec.Enterprise] {
 			strangers[rec.Enterprise]++
 		}
 		if i < 0 || !a.properties[i].asked || rec.CustomerID == "" || !rec.Unfinished() && rec.Identity == 0 {

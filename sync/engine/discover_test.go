@@ -1,10 +1,13 @@
 package engine_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/preauth-sync/preauth-sync/internal/config"
 	"github.com/preauth-sync/preauth-sync/internal/simulator"
@@ -58,11 +61,15 @@ func TestWhomThePMSHasTouchedIsFoundAndStaysKnown(t *testing.T) {
 		b.pass(time.Hour)
 		b.cycle()
 		b.expect(again, plan.Created, "")
-		// 30 days after discovery has last shown them they are forgotten; who has a hold is polled all the same.
+		// 30 days after they have left the window they are forgotten, but for who has a hold.
 		b.state(simulator.Expired, again)
-		b.cyclesOver(31*day, 12*time.Hour)
-		if known := b.known(); len(known) != 0 {
-			t.Errorf("still known: %v", known)
+		b.cyclesOver(19*day, 12*time.Hour)
+		if known := b.known(); len(known) != 2 {
+			t.Errorf("forgotten too early: known are %v", known)
+		}
+		b.cyclesOver(2*day, 12*time.Hour)
+		if known := b.known(); len(known) != 1 || string(known[0]) != b.customerOf(second) {
+			t.Errorf("known are %v, want the one with a hold", known)
 		}
 		if polls := b.requests(simulator.OpPoll, ""); len(polls) == 0 || !contains(polls[len(polls)-1], b.customerOf(second)) {
 			t.Error("the customer who has a hold is not polled any more")
@@ -123,12 +130,13 @@ func TestAnIncompleteSearchDoesNotEndTheFirstRun(t *testing.T) {
 	})
 }
 
-func TestWhoIsFoundAgainIsWrittenOnceADay(t *testing.T) {
+func TestWhoIsFoundAgainIsWrittenOnlyOnceTheirDateHasMovedByADay(t *testing.T) {
 	inBench(t, func(b *bench) {
-		b.hold("10")
+		id := b.hold("10")
 		b.start(discovering)
 		b.cycle()
-		seen := func() (at time.Time) {
+		customer := b.customerOf(id)
+		until := func() (at time.Time) {
 			b.look(func(l *state.Ledger) {
 				docs, err := l.Properties(t.Context())
 				b.must(err)
@@ -139,15 +147,76 @@ func TestWhoIsFoundAgainIsWrittenOnceADay(t *testing.T) {
 			})
 			return at
 		}
-		first := seen()
-		b.cyclesOver(23*time.Hour, time.Hour)
-		if got := seen(); !got.Equal(first) {
+		touch := func() {
+			b.must(b.world.UpdateCustomer("", customer, func(c *simulator.Customer) { c.Updated = time.Now() }))
+			b.cycle()
+		}
+		first := until()
+		if want := time.Now().Add(10 * day); first.Sub(want).Abs() > time.Minute {
+			t.Errorf("known until %s, want %s", first, want)
+		}
+		b.pass(23 * time.Hour)
+		touch()
+		if got := until(); !got.Equal(first) {
 			t.Errorf("written again after %s", got.Sub(first))
 		}
-		b.cyclesOver(2*time.Hour, time.Hour)
-		if got := seen(); !got.After(first) {
-			t.Error("not written again after a day: it would be forgotten while it is still found")
+		b.pass(2 * time.Hour)
+		touch()
+		if got := until(); got.Sub(first) < day {
+			t.Errorf("not written again: it would be forgotten %s early", day-got.Sub(first))
 		}
+	})
+}
+
+// spans gives how far back each search for customers went that was sent since.
+func (b *bench) spans(since int) (spans []time.Duration) {
+	b.t.Helper()
+	for _, r := range b.requests(simulator.OpCustomers, "UpdatedUtc")[since:] {
+		var asked struct {
+			UpdatedUTC struct{ StartUtc, EndUtc time.Time } `json:"UpdatedUtc"`
+			Limitation struct{ Cursor string }
+		}
+		b.must(json.Unmarshal(r.Body, &asked))
+		if asked.Limitation.Cursor == "" {
+			spans = append(spans, r.Time.Sub(asked.UpdatedUTC.StartUtc).Round(time.Minute))
+		}
+	}
+	return spans
+}
+
+func TestManyPagesAreFollowedByWhatIsNew(t *testing.T) {
+	inBench(t, func(b *bench) {
+		for range 6 {
+			b.hold("10")
+		}
+		b.settings(func(s *simulator.Settings) { s.CustomersPageCap = 1 })
+		b.start(discovering)
+		asked := 0
+		walks := func(what string, cycles int, want ...time.Duration) {
+			t.Helper()
+			for range cycles {
+				b.pass(5 * time.Minute)
+				b.cycle()
+			}
+			if diff := cmp.Diff(want, b.spans(asked)); diff != "" {
+				t.Errorf("%s:\n%s", what, diff)
+			}
+			asked = len(b.requests(simulator.OpCustomers, "UpdatedUtc"))
+		}
+		whole, news := 10*day, 20*time.Minute
+		walks("the first is whole, then come the news", 3, whole, news, news)
+		late := b.hold("20")
+		b.world.Inject(simulator.Fault{API: simulator.APIConnector, Operation: simulator.OpCustomers, Kind: simulator.KindStatus, Status: 500, Times: 20})
+		b.pass(5 * time.Minute)
+		b.cycle()
+		b.clear()
+		asked = len(b.requests(simulator.OpCustomers, "UpdatedUtc"))
+		walks("one that failed does not move the mark", 1, news+5*time.Minute)
+		b.expect(late, plan.Created, "")
+		b.restart()
+		walks("after a start it is whole again", 2, whole, news)
+		b.pass(day - 10*time.Minute)
+		walks("and once a day", 2, whole, news)
 	})
 }
 

@@ -4,10 +4,10 @@ import (
 	"encoding/json"
 	"strings"
 
-	"github.com/preauth-sync/preauth-sync/internal/app"
 	"github.com/preauth-sync/preauth-sync/internal/simulator"
 	"github.com/preauth-sync/preauth-sync/preauth"
 	"github.com/preauth-sync/preauth-sync/state"
+	"github.com/preauth-sync/preauth-sync/sync/engine"
 	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
 
@@ -37,7 +37,7 @@ func (b *bench) sink() plan.Sink {
 	b.t.Helper()
 	var doc plan.Sink
 	b.look(func(l *state.Ledger) {
-		found, _, err := l.Sink(b.t.Context(), app.SinkName)
+		found, _, err := l.Sink(b.t.Context(), engine.DefaultSink)
 		b.must(err)
 		doc = found
 	})

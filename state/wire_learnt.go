@@ -1,0 +1,63 @@
+package state
+
+import (
+	"time"
+
+	"github.com/preauth-sync/preauth-sync/preauth"
+	"github.com/preauth-sync/preauth-sync/sync/plan"
+)
+
+// wireLookedUp has its time in seconds since 1970.
+type wireLookedUp struct {
+	At    int64  `cbor:"1,keyasint"`
+	ID    int64  `cbor:"2,keyasint,omitempty"`
+	Found string `cbor:"3,keyasint,omitempty"`
+}
+
+func toWireLookedUp(l plan.LookedUp) wireLookedUp {
+	return wireLookedUp{At: l.At.Unix(), ID: l.ID, Found: l.Found}
+}
+
+func fromWireLookedUp(sink, field, card string, w wireLookedUp) (plan.LookedUp, error) {
+	var faults wireFaults
+	if w.ID < 0 {
+		faults.fault("a payment method %d", w.ID)
+	}
+	return plan.LookedUp{
+		Sink: sink, Field: field, CardID: card, ID: w.ID, Found: w.Found, At: time.Unix(w.At, 0).UTC(),
+	}, faults.err
+}
+
+type wireObserved struct {
+	Enterprise      []byte          `cbor:"1,keyasint,omitempty"`
+	CustomerID      []byte          `cbor:"2,keyasint,omitempty"`
+	Seen            wireObservation `cbor:"3,keyasint"`
+	Amount          *wireMoney      `cbor:"4,keyasint,omitempty"`
+	PaymentMethodID int64           `cbor:"5,keyasint,omitempty"`
+	Created         int64           `cbor:"6,keyasint,omitempty"`
+	Captured        int64           `cbor:"7,keyasint,omitempty"`
+	Released        int64           `cbor:"8,keyasint,omitempty"`
+	Park            *wirePark       `cbor:"9,keyasint,omitempty"`
+	Updated         int64           `cbor:"10,keyasint,omitempty"`
+}
+
+func toWireObserved(o plan.Observed) (wireObserved, error) {
+	w := wireObserved{
+		Seen: toWireObservation(o.Seen), Amount: toWireMoney(o.Amount), PaymentMethodID: o.PaymentMethodID,
+		Created: toMillis(o.Created), Captured: toMillis(o.Captured), Released: toMillis(o.Released),
+		Park: toWirePark(o.Park), Updated: toMillis(o.Updated),
+	}
+	var err error
+	w.Enterprise, w.CustomerID, err = toWireOwners(o.Enterprise, o.CustomerID)
+	return w, err
+}
+
+func fromWireObserved(id preauth.ID, w wireObserved) (plan.Observed, error) {
+	var faults wireFaults
+	return plan.Observed{
+		ID: id, Enterprise: faults.id(w.Enterprise), CustomerID: faults.id(w.CustomerID),
+		Seen: faults.observation(w.Seen), Amount: faults.money(w.Amount), PaymentMethodID: w.PaymentMethodID,
+		Created: fromMillis(w.Created), Captured: fromMillis(w.Captured), Released: fromMillis(w.Released),
+		Park: faults.park(w.Park), Updated: fromMillis(w.Updated),
+	}, faults.err
+}

@@ -1,0 +1,89 @@
+package audit
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/preauth-sync/preauth-sync/preauth"
+	"github.com/preauth-sync/preauth-sync/sync/plan"
+)
+
+// hear takes in what the PMS says, and decides as a cycle would.
+func (a *audit) hear(ctx context.Context, s *subject) error {
+	if a.Observing {
+		entries, err := a.Ledger.Observed(ctx, []preauth.ID{s.id})
+		if err != nil {
+			return err
+		}
+		s.observed = entries[s.id]
+	}
+	if s.polled == nil || s.conflicting {
+		return nil
+	}
+	p := a.properties[s.polled.Property]
+	shown, rec := s.polled.preauthorization(s.id), s.record
+	if !s.known {
+		rec = plan.Record{ID: s.id, Enterprise: p.enterprise, CustomerID: shown.CustomerID}
+	}
+	method, err := a.method(ctx, p, shown)
+	if err != nil {
+		return err
+	}
+	around := plan.Context{ReadBefore: s.polled.ReadBefore, FirstRun: p.firstRun, Method: method}
+	s.said = &said{
+		Preauthorization: shown, decided: plan.Decide(shown, s.observed.AsIf(rec), around, p.Policy),
+		halted: p.halted, older: a.older, observing: a.Observing,
+	}
+	return nil
+}
+
+// method is a preauthorization's payment method. Of one that the sink has to be asked
+// for it is what the ledger remembers; else it is taken that there will be one.
+func (a *audit) method(ctx context.Context, p property, shown preauth.Preauthorization) (plan.Method, error) {
+	m := p.Methods.Find(shown)
+	if !m.Ask {
+		return m, nil
+	}
+	card := strings.TrimSpace(shown.CardID)
+	if id, err := preauth.ParseID(card); err == nil {
+		card = string(id)
+	}
+	if card == "" {
+		return plan.Method{Missing: "the PMS names no card, so that no payment method can be looked up"}, nil
+	}
+	answers, err := a.Ledger.LookedUp(ctx, a.SinkName, p.Lookup, []string{card})
+	if answer, known := answers[card]; known {
+		return answer.Method(), err
+	}
+	return plan.Method{Autopay: true}, err
+}
+
+// shadow says what the report says of it, or gives "".
+func (s subject) shadow() string {
+	o := s.observed
+	var would []string
+	if !o.Created.IsZero() {
+		text := fmt.Sprintf("it would have been created on %s with %s", moment(o.Created), o.Amount)
+		if o.PaymentMethodID != 0 {
+			text += fmt.Sprintf(" on payment method %d", o.PaymentMethodID)
+		}
+		would = append(would, text)
+	}
+	if !o.Captured.IsZero() {
+		would = append(would, "it would have been captured on "+moment(o.Captured))
+	}
+	if !o.Released.IsZero() {
+		would = append(would, "the PMS let it go on "+moment(o.Released)+", and v4 would hold it until it expires")
+	}
+	if o.Park != nil {
+		would = append(would, fmt.Sprintf("it would be parked as %s: %s", o.Park.Reason, o.Park.Detail))
+	}
+	if would == nil {
+		return ""
+	}
+	return "; in the shadow " + strings.Join(would, ", and ")
+}
+
+func moment(t time.Time) string { return t.UTC().Format(time.RFC3339) }
