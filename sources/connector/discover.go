@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"time"
 
@@ -84,8 +85,8 @@ const longestChain = 10
 // goroutine. A target that was itself merged is followed to its own.
 //
 // It asks customers/getAll by CustomerIds, at most 1000 in a request (vendor's
-// docs). An error means that there may be more targets than were handed over; the
-// other requests are still sent. An error of page, or the end of ctx, ends it.
+// docs). A customer whom the API refuses has no target. An error means that there may
+// be more targets than were handed over; the other requests are still sent. An error of page, or the end of ctx, ends it.
 func (c *Client) Merged(ctx context.Context, of []Found, page func([]Found) error) error {
 	asked := map[preauth.ID]time.Time{}
 	var next []Found
@@ -131,12 +132,31 @@ func unasked(asked map[preauth.ID]time.Time, of []Found) []string {
 	return fresh
 }
 
-// merges reads the targets of so many customers.
+// merges reads the targets of so many customers. A request that the API finds invalid
+// is divided, so that an unknown customer stands alone: polls tell who that is. When
+// all are refused, or so many in a row, it is about something else.
 func (w *walk) merges(ctx context.Context, ids []string) error {
-	asked := ofCustomers()
-	asked.CustomerIDs = ids
-	if err := w.read(ctx, asked, len(ids)); err != nil {
-		return fmt.Errorf("into whom customers were merged is not known in full: %w", err)
+	accepted, refused := false, 0
+	for pending := [][]string{ids}; len(pending) > 0; {
+		part := pending[len(pending)-1]
+		pending = pending[:len(pending)-1]
+		asked := ofCustomers()
+		asked.CustomerIDs = part
+		err := w.read(ctx, asked, len(part))
+		refusal, answered := errors.AsType[*Error](err)
+		switch {
+		case err == nil:
+			accepted, refused = true, 0
+		case !answered || refusal.Status != http.StatusBadRequest || refused >= mostRefusedAtFirst:
+			return fmt.Errorf("into whom customers were merged is not known in full: %w", err)
+		case len(part) > 1:
+			half := len(part) / 2
+			pending = append(pending, part[half:], part[:half])
+		case !accepted && len(pending) == 0:
+			return fmt.Errorf("into whom customers were merged is not known: %w", err)
+		default:
+			refused++
+		}
 	}
 	return nil
 }

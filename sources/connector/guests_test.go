@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -207,7 +208,7 @@ func TestMergesThatAreNotKnownInFull(t *testing.T) {
 		{"a target that is no UUID", pages(pageOf("null", entry(one, `"x"`), entry(two, `"`+string(one)+`"`))), "MergeTargetId is no UUID: 1", []preauth.ID{one}, 1},
 		{"one who was not asked for", pages(pageOf("null", entry(three, `"`+string(one)+`"`))), "Id was not asked for", nil, 1},
 		{"a server that ignores the ids", pages(pageOf(`"a"`, entry(three, "null"), entry(one, "null"), entry(two, "null"))), "more than the 2", nil, 1},
-		{"a refusal", func(w http.ResponseWriter, _ asked) { fail(w, 400, "Invalid CustomerIds") }, "Invalid CustomerIds", nil, 1},
+		{"a refusal", func(w http.ResponseWriter, _ asked) { fail(w, 400, "Invalid CustomerIds") }, "Invalid CustomerIds", nil, 3},
 		{"merges without end", merging(t, chain), "more than 10 times", customers(13)[2:], 10},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -242,6 +243,39 @@ func TestAnErrorOfWhoTakesTheTargetsEndsIt(t *testing.T) {
 		err := b.client().Merged(b.Context(), []Found{{ID: customer(1)}}, func([]Found) error { return full })
 		if !errors.Is(err, full) || len(b.requests) != 1 {
 			b.Errorf("%d requests: %v", len(b.requests), err)
+		}
+	})
+}
+
+func TestACustomerThatTheAPIRefusesHidesNobodysTarget(t *testing.T) {
+	answer := merging(t, map[preauth.ID]preauth.ID{customer(3): customer(50), customer(12): customer(51)})
+	without := func(w http.ResponseWriter, r asked) {
+		if slices.Contains(r.customers, customer(7)) {
+			fail(w, 400, "an unknown customer")
+			return
+		}
+		answer(w, r)
+	}
+	inBubble(t, without, func(b *bench) {
+		var of []Found
+		for _, each := range customers(16) {
+			of = append(of, Found{ID: each})
+		}
+		got, err := b.merged(of...)
+		if diff := cmp.Diff([]Found{{ID: customer(50)}, {ID: customer(51)}}, got); diff != "" || err != nil {
+			b.Errorf("%v %s", err, diff)
+		}
+	})
+}
+
+func TestWhenEveryCustomerIsRefusedItIsAboutSomethingElse(t *testing.T) {
+	inBubble(t, func(w http.ResponseWriter, _ asked) { fail(w, 400, "no") }, func(b *bench) {
+		var of []Found
+		for _, each := range customers(1000) {
+			of = append(of, Found{ID: each})
+		}
+		if _, err := b.merged(of...); err == nil || len(b.requests) > 50 {
+			b.Errorf("%v after %d requests", err, len(b.requests))
 		}
 	})
 }
