@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/google/uuid"
 	"go.uber.org/zap"
 
 	"github.com/preauth-sync/preauth-sync/internal/telemetry"
@@ -134,11 +133,10 @@ func (s *sinkRuntime) unlearn(ctx context.Context, run *propertyRun, rec plan.Re
 // cardOf spells a card's Id in one way: as this program spells UUIDs, else as the
 // PMS does.
 func cardOf(p preauth.Preauthorization) string {
-	card := strings.TrimSpace(p.CardID)
-	if id, err := uuid.Parse(card); err == nil {
-		return id.String()
+	if id, err := preauth.ParseID(p.CardID); err == nil {
+		return string(id)
 	}
-	return card
+	return strings.TrimSpace(p.CardID)
 }
 
 // wouldCreate tells whether nothing but the payment method is open before a create.

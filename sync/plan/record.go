@@ -293,13 +293,13 @@ func (r Record) AtStake() preauth.Money {
 type Risk uint8
 
 const (
-	// NoRisk: nothing is held, or it has been captured or released.
+	// NoRisk is what is not held, or has been captured or released.
 	NoRisk Risk = iota
-	// RiskHeld: v4 holds it, or may do so, and the PMS has not charged it.
+	// RiskHeld is what v4 holds, or may hold, and the PMS has not charged.
 	RiskHeld
-	// RiskAwaiting: the PMS has charged it, and its capture is still to come.
+	// RiskAwaiting is what the PMS has charged and whose capture is still to come.
 	RiskAwaiting
-	// RiskParked: it is parked.
+	// RiskParked is what is parked.
 	RiskParked
 )
 
