@@ -20,15 +20,11 @@ import (
 	"github.com/preauth-sync/preauth-sync/internal/httpx"
 	"github.com/preauth-sync/preauth-sync/internal/telemetry"
 	"github.com/preauth-sync/preauth-sync/preauth"
-	v4 "github.com/preauth-sync/preauth-sync/sinks/v4"
 	"github.com/preauth-sync/preauth-sync/sources/connector"
 	"github.com/preauth-sync/preauth-sync/state"
 	"github.com/preauth-sync/preauth-sync/sync/engine"
 	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
-
-// SinkName is the name of the one sink there is.
-const SinkName = "default"
 
 // Outside is everything that comes from outside a program: where it logs, its
 // clock, its randomness and its network. The zero value is the real world, with
@@ -91,7 +87,9 @@ type App struct {
 	Engine *engine.Engine
 	// Sources are the connector's clients, in the order of the properties.
 	Sources []*connector.Client
-	Sink    *v4.Client
+	// Sinks are the one that properties share, if any does, and then those that
+	// properties have for themselves.
+	Sinks []Sink
 
 	outside Outside
 	ledger  engine.Ledger
@@ -126,7 +124,7 @@ func connect(cfg *config.Config, outside Outside, limits limits) (*App, error) {
 		return nil, err
 	}
 	a := &App{Config: cfg, Log: log, outside: outside, limits: limits}
-	if err := errors.Join(a.buildSources(), a.buildSink()); err != nil {
+	if err := errors.Join(a.buildSources(), a.buildSinks()); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
 	return a, nil
@@ -155,27 +153,6 @@ func (a *App) buildSources() error {
 		}
 		a.Sources = append(a.Sources, client)
 	}
-	return nil
-}
-
-func (a *App) buildSink() error {
-	cfg := a.Config.V4
-	sink, err := v4.New(v4.Config{
-		Address: cfg.Address,
-		Auth: v4.Auth{
-			Token: cfg.Auth.Token, LoginAddress: cfg.Auth.LoginAddress, ClientID: cfg.Auth.ClientID,
-			Username: cfg.Auth.Username, Password: cfg.Auth.Password, ClientSecret: cfg.Auth.ClientSecret,
-		},
-		Timeout: cfg.Timeout, Tries: a.outside.Tries, Limiter: a.limits.of(SinkName, cfg.RateLimit),
-		CaptureField: cfg.CaptureField, CaptureEmptyReply: string(cfg.CaptureEmptyReply),
-		AlreadyCapturedCodes: cfg.AlreadyCapturedCodes, Transport: a.outside.Transport,
-		Observer: a.observe(a.Log), Now: a.outside.Clock, Random: a.outside.Random,
-	})
-	if err != nil {
-		return err
-	}
-	a.Sink = sink
-	a.closers = append(a.closers, sink.Close)
 	return nil
 }
 
@@ -235,7 +212,8 @@ func (a *App) use(ledger engine.Ledger, closeLedger func() error, log *zap.Logge
 func (a *App) options(ledger engine.Ledger, log *zap.Logger) engine.Options {
 	cfg := a.Config
 	return engine.Options{
-		Ledger: ledger, Sinks: []engine.SinkOptions{a.sinkOptions()}, Properties: a.properties(),
+		Ledger: ledger, Sinks: a.sinkOptions(), Properties: a.properties(),
+		Mode: engine.Mode(cfg.Mirror.Mode), HoldWarnAfter: cfg.Mirror.HoldWarnAfter,
 		MirrorFirstRun: cfg.Mirror.FirstRun == config.FirstRunMirror,
 		NewCustomers:   plan.ChargedHistory(cfg.Mirror.NewCustomers),
 		MaxActions:     cfg.Mirror.MaxActionsPerCycle,
@@ -246,18 +224,10 @@ func (a *App) options(ledger engine.Ledger, log *zap.Logger) engine.Options {
 	}
 }
 
-func (a *App) sinkOptions() engine.SinkOptions {
-	cfg := a.Config.V4
-	return engine.SinkOptions{
-		Name: SinkName, Sink: a.Sink, Timeout: cfg.Timeout, Settle: cfg.Settle, Concurrency: cfg.Concurrency,
-		Tokens: engine.Tokens(cfg.TransactionToken), CreatedByUserID: cfg.CreatedByUserID,
-	}
-}
-
 // Reload lets the program go on with another configuration, from the next cycle
 // on. With an error the old one holds and nothing has changed. What the state
-// file is bound to cannot change while it is open: its path and both addresses,
-// and whose tokens the properties have. Credentials that either API refuses are
+// file is bound to cannot change while it is open: its path and all addresses,
+// which v4 a property writes to, and whose tokens the properties have. Credentials that either API refuses are
 // an error too; an API that cannot be reached says nothing. It is for a
 // function that the engine's Between runs: what is sent meanwhile would not count
 // towards a limit that changes.
@@ -269,6 +239,9 @@ func (a *App) Reload(ctx context.Context, cfg *config.Config) error {
 	if was, is := Binding(a.Config), Binding(cfg); was != is {
 		return fmt.Errorf("the addresses have changed from %s and %s to %s and %s: stop the program, say `preauth-sync state rebind` "+
 			"if they are the same systems, and start it again", was.ConnectorAddress, was.SinkAddress, is.ConnectorAddress, is.SinkAddress)
+	}
+	if err := sameTenants(a.Config, cfg); err != nil {
+		return err
 	}
 	outside := a.outside
 	outside.Retired = append(slices.Clone(outside.Retired), a.Config.Secrets()...)
@@ -283,7 +256,7 @@ func (a *App) Reload(ctx context.Context, cfg *config.Config) error {
 		return errors.Join(err, next.Close())
 	}
 	a.release()
-	a.Config, a.Log, a.Sources, a.Sink = cfg, next.Log, next.Sources, next.Sink
+	a.Config, a.Log, a.Sources, a.Sinks = cfg, next.Log, next.Sources, next.Sinks
 	a.outside, a.limits, a.closers = outside, next.limits, next.closers
 	a.takeStdLog()
 	return nil
@@ -293,7 +266,7 @@ func (a *App) Reload(ctx context.Context, cfg *config.Config) error {
 // taken without their word.
 const vouchLimit = 20 * time.Second
 
-// vouch asks both APIs whether they take the credentials, and whose tokens they are.
+// vouch asks the APIs whether they take the credentials, and whose tokens they are.
 func (a *App) vouch(ctx context.Context, ledger engine.Ledger) error {
 	ctx, cancel := context.WithTimeout(ctx, vouchLimit)
 	defer cancel()
@@ -318,8 +291,10 @@ func (a *App) vouch(ctx context.Context, ledger engine.Ledger) error {
 		}
 		names[enterprise] = p.Name
 	}
-	if refusal, ok := errors.AsType[*preauth.SinkRefusal](a.Sink.Ready(ctx)); ok {
-		return refusal
+	for _, sink := range a.Sinks {
+		if refusal, ok := errors.AsType[*preauth.SinkRefusal](sink.Ready(ctx)); ok {
+			return sink.tell(refusal)
+		}
 	}
 	return nil
 }

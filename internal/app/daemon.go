@@ -68,10 +68,15 @@ func (s *service) fatal() error {
 	return s.hopeless
 }
 
+// drain is how long a stop waits for what has been sent, to whichever v4.
 func (s *service) drain() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.desk.Config.V4.Timeout + drainMargin
+	var longest time.Duration
+	for _, sink := range sinksOf(s.desk.Config) {
+		longest = max(longest, sink.Config.Timeout)
+	}
+	return longest + drainMargin
 }
 
 func (s *service) logger() *zap.Logger {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/preauth-sync/preauth-sync/internal/config"
 	"github.com/preauth-sync/preauth-sync/internal/httpx"
 	"github.com/preauth-sync/preauth-sync/internal/telemetry"
 	"github.com/preauth-sync/preauth-sync/preauth"
@@ -49,7 +50,9 @@ func (s *service) serve(ctx context.Context, address string) (*telemetry.Server,
 }
 
 func (s *service) health() http.Handler {
-	return telemetry.Health{Pulse: s.pulse, Stall: stallLimit, Ready: s.problems, Metrics: s.metrics.Handler()}.Handler()
+	return telemetry.Health{
+		Pulse: s.pulse, Stall: stallLimit, Ready: s.problems, Notes: s.notes, Metrics: s.metrics.Handler(),
+	}.Handler()
 }
 
 // shut ends a server, if there is one.
@@ -128,6 +131,31 @@ func (s *service) problems() []string {
 	}
 	for i := range found {
 		found[i] = httpx.Redact(found[i], secrets...)
+	}
+	return found
+}
+
+// notes are the orders that keep the daemon from sending everything, for /readyz.
+func (s *service) notes(ctx context.Context) []string {
+	desk := s.operator()
+	var found []string
+	switch desk.Config.Mirror.Mode {
+	case config.ModeObserve:
+		found = append(found, "mirror.mode is observe: nothing is sent")
+	case config.ModeCaptureOnly:
+		found = append(found, "mirror.mode is capture_only: nothing is created")
+	case config.ModeFull:
+	}
+	all, err := desk.paused(ctx)
+	if err != nil {
+		found = append(found, fmt.Sprintf("whether writes are paused could not be read: %v", err))
+	}
+	for _, pause := range all {
+		of := "all writes"
+		if pause.Property != "" {
+			of = "writes of " + pause.Property
+		}
+		found = append(found, fmt.Sprintf("%s are paused since %s", of, pause.Since.UTC().Format(time.RFC3339)))
 	}
 	return found
 }

@@ -23,7 +23,7 @@ func Methods(cfg config.PaymentMethods) (engine.Methods, error) {
 }
 
 func united(cfg config.PaymentMethods) (methods, error) {
-	m := methods{customers: cfg.Customers, otherwise: cfg.Default}
+	m := methods{customers: cfg.Customers, ask: cfg.Lookup != "", otherwise: cfg.Default}
 	if cfg.File == "" {
 		m.cards = cardsOf(cfg.CreditCards, 0)
 		return m, nil
@@ -60,10 +60,11 @@ func CountCards(cfg config.PaymentMethods) (Cards, error) {
 }
 
 // methods looks a card's payment method up: the card's own entry, the
-// customer's, the default.
+// customer's, the sink if it is to be asked, else the default.
 type methods struct {
 	cards     map[string]cardMethod
 	customers map[string]int64
+	ask       bool
 	otherwise config.DefaultMethod
 }
 
@@ -92,6 +93,8 @@ func (m methods) Find(p preauth.Preauthorization) plan.Method {
 		return plan.Method{ID: id}
 	}
 	switch d := m.otherwise; {
+	case m.ask:
+		return plan.Method{Ask: true}
 	case d.Autopay:
 		return plan.Method{Autopay: true}
 	case d.ID > 0:

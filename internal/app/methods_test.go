@@ -46,6 +46,8 @@ func TestMethodsAreLookedForInTheirOrder(t *testing.T) {
 		File:        methodsFile(t, "in-file,5\n"),
 		Default:     config.DefaultMethod{ID: 4},
 	}
+	asking := all
+	asking.Lookup = "paymentMethodIdentifier"
 	for name, c := range map[string]struct {
 		cfg            config.PaymentMethods
 		card, customer string
@@ -59,6 +61,9 @@ func TestMethodsAreLookedForInTheirOrder(t *testing.T) {
 		"then the customer's":                              {all, "another", first, plan.Method{ID: 3}},
 		"then the default":                                 {all, "another", second, plan.Method{ID: 4}},
 		"no card at all is no entry":                       {all, "", second, plan.Method{ID: 4}},
+		"with lookup the card's own entry comes first":     {asking, card, first, plan.Method{ID: 1}},
+		"and the customer's":                               {asking, "another", first, plan.Method{ID: 3}},
+		"then the sink is asked, and never the default":    {asking, "another", second, plan.Method{Ask: true}},
 		"autopay names none":                               {config.PaymentMethods{Default: config.DefaultMethod{Autopay: true}}, "x", first, plan.Method{Autopay: true}},
 		"without any of them there is no way on": {config.PaymentMethods{}, "x", first, plan.Method{
 			Missing: "neither card x nor its customer has an entry under payment_methods, and default is none",

@@ -22,8 +22,9 @@ type Operator struct {
 	// Ledger is nil where there is no state file yet.
 	Ledger  *state.Ledger
 	Outside Outside
-	// Hold asks v4 for one hold, and whether it has it. Nil means with clients of its own.
-	Hold func(ctx context.Context, identity int64) (preauth.Hold, bool, error)
+	// Hold asks the v4 of a name for one hold, and whether it has it. Nil means with
+	// clients of its own.
+	Hold func(ctx context.Context, sink string, identity int64) (preauth.Hold, bool, error)
 
 	// daemon is the one that answers, nil for a command.
 	daemon *service

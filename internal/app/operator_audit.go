@@ -12,7 +12,6 @@ import (
 	"github.com/preauth-sync/preauth-sync/internal/httpx"
 	"github.com/preauth-sync/preauth-sync/preauth"
 	"github.com/preauth-sync/preauth-sync/sources/connector"
-	"github.com/preauth-sync/preauth-sync/state"
 	"github.com/preauth-sync/preauth-sync/sync/audit"
 	"github.com/preauth-sync/preauth-sync/sync/engine"
 	"github.com/preauth-sync/preauth-sync/sync/plan"
@@ -21,7 +20,8 @@ import (
 // errSuperseded ends an audit whose limits on requests are no longer those in force.
 var errSuperseded = errors.New("the daemon has read its configuration again: begin the audit anew")
 
-// Audit compares the PMS, the ledger and v4. A daemon's cycles go on meanwhile.
+// Audit compares the PMS, the ledger and v4, one v4 after the other. A daemon's cycles
+// go on meanwhile.
 func (o *Operator) Audit(ctx context.Context, order control.Audit, finding func(control.Finding) error) (out control.Audited, err error) {
 	ledger, err := o.ledger()
 	if err != nil {
@@ -35,12 +35,6 @@ func (o *Operator) Audit(ctx context.Context, order control.Audit, finding func(
 		return out, err
 	}
 	defer func() { err = errors.Join(err, clients.Close()) }()
-	known, err := ledger.Properties(ctx)
-	if err != nil {
-		return out, err
-	}
-	bindings := &auditBindings{known: known, met: map[preauth.ID]string{}}
-	options := o.auditOptions(ledger, clients, order, bindings)
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	go func() {
@@ -51,36 +45,32 @@ func (o *Operator) Audit(ctx context.Context, order control.Audit, finding func(
 		}
 	}()
 	clean := o.redactor()
-	summary, err := audit.Run(ctx, options, func(f audit.Finding) error {
-		f.Detail = clean.Replace(f.Detail)
-		return finding(findingOf(f))
-	})
+	var summary audit.Summary
+	audits, err := o.audits(ctx, ledger, clients, order)
+	for _, opts := range audits.each {
+		if err != nil {
+			break
+		}
+		var part audit.Summary
+		part, err = audit.Run(ctx, opts, func(f audit.Finding) error {
+			f.Detail = clean.Replace(f.Detail)
+			return finding(findingOf(f))
+		})
+		summary = summary.Plus(part)
+	}
 	if cause := context.Cause(ctx); err != nil && errors.Is(cause, errSuperseded) {
 		err = cause
 	}
+	summary.Unread = append(summary.Unread, audits.unread...)
 	out = auditedOf(summary, clean)
-	out.Refused = bindings.refused
+	out.Refused = audits.refused
 	return out, err
-}
-
-func (o *Operator) auditOptions(ledger *state.Ledger, clients *App, order control.Audit, bindings *auditBindings) audit.Options {
-	out := audit.Options{
-		Ledger: ledger, Sink: clients.Sink, SinkName: SinkName, OwnTokens: o.Config.V4.TransactionToken == config.TokenID,
-		Settle: o.Config.V4.Settle, Clock: o.Outside.Clock, Partial: order.Property != "", WithoutDue: order.WithoutDue,
-	}
-	for i, p := range o.Config.Properties {
-		if order.Property != "" && order.Property != p.Name {
-			continue
-		}
-		out.Properties = append(out.Properties, o.audited(p, auditSource{Client: clients.Sources[i], name: p.Name, bindings: bindings}))
-	}
-	return out
 }
 
 // audited is a property as a cycle would mirror it.
 func (o *Operator) audited(p config.Property, source audit.Source) audit.Property {
 	out := audit.Property{
-		Name: p.Name, Source: source, Discovers: p.Customers.Discover.UpdatedWithin > 0,
+		Name: p.Name, Source: source, Discovers: p.Customers.Discover != (config.Discover{}), Lookup: p.PaymentMethods.Lookup,
 		Customers: func(_ context.Context, visit func(preauth.ID) error) (left []string, err error) {
 			invalid, err := eachCustomer(p.Customers, visit)
 			for _, each := range invalid {
@@ -91,6 +81,7 @@ func (o *Operator) audited(p config.Property, source audit.Source) audit.Propert
 		Policy: plan.Policy{
 			Currency: p.Currency, MirrorFirstRun: o.Config.Mirror.FirstRun == config.FirstRunMirror,
 			NewCustomers: plan.ChargedHistory(o.Config.Mirror.NewCustomers),
+			CaptureOnly:  o.Config.Mirror.Mode == config.ModeCaptureOnly,
 		},
 	}
 	found, err := Methods(p.PaymentMethods)
@@ -117,22 +108,17 @@ func (b *auditBindings) check(name string, enterprise preauth.ID) error {
 	return err
 }
 
-// auditSource is a property that is not asked when a cycle would refuse it.
+// auditSource is a property that has been asked whose its token is. It is not asked for
+// more when a cycle would refuse it.
 type auditSource struct {
 	*connector.Client
 
-	name     string
-	bindings *auditBindings
+	enterprise preauth.ID
+	refused    error
 }
 
 // Enterprise names the enterprise that the token belongs to.
-func (s auditSource) Enterprise(ctx context.Context) (preauth.ID, error) {
-	enterprise, err := s.Client.Enterprise(ctx)
-	if err != nil {
-		return "", err
-	}
-	return enterprise, s.bindings.check(s.name, enterprise)
-}
+func (s auditSource) Enterprise(context.Context) (preauth.ID, error) { return s.enterprise, s.refused }
 
 // redactor takes every secret out of what others have written.
 func (o *Operator) redactor() *strings.Replacer {

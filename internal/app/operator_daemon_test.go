@@ -10,6 +10,7 @@ import (
 	"github.com/preauth-sync/preauth-sync/internal/simulator"
 	"github.com/preauth-sync/preauth-sync/internal/telemetry"
 	"github.com/preauth-sync/preauth-sync/preauth"
+	"github.com/preauth-sync/preauth-sync/sync/engine"
 	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
 
@@ -108,7 +109,7 @@ func TestAnOperatorsQuestionToV4IsNoSignOfLife(t *testing.T) {
 		rec, _, err := r.ledger.Record(r.t.Context(), preauth.ID(id))
 		r.must(err)
 		silent := r.pulse.Since()
-		hold, there, err := r.operator().hold(r.t.Context(), rec.Identity)
+		hold, there, err := r.operator().hold(r.t.Context(), engine.DefaultSink, rec.Identity)
 		if err != nil || !there || hold.Token != id {
 			t.Errorf("%+v, %t, %v", hold, there, err)
 		}

@@ -48,7 +48,10 @@ func parkedOf(rec plan.Record, property string) control.Parked {
 		Phase: rec.Phase.String(), CustomerID: string(rec.CustomerID), Answers: seenOf(rec.Park.Seen), Seen: seenOf(rec.Seen),
 	}
 	if rec.Identity != 0 {
-		out.Identity = &rec.Identity
+		out.Identity, out.Held, out.PaymentMethodID = &rec.Identity, amountOf(rec.Amount), rec.PaymentMethodID
+	}
+	if less, known := difference(rec); known {
+		out.Difference = less.Amount.String()
 	}
 	return out
 }
@@ -102,17 +105,15 @@ func (o *Operator) filtered(ctx context.Context, of control.Selection) ([]plan.R
 	return slices.Collect(maps.Values(parked)), err
 }
 
-// Retry carries out plan.Retry, with what the state file knows of the sink.
+// Retry carries out plan.Retry, with what the state file knows of the record's sink.
 func (o *Operator) Retry(ctx context.Context, order control.Retry) (control.Answers, error) {
 	return o.answerEach(ctx, order.Of, telemetry.ParkedRetried, func(rec plan.Record) (plan.Answered, error) {
-		sink, _, err := o.Ledger.Sink(ctx, SinkName)
+		with, err := o.retrying(ctx, rec.Enterprise)
 		if err != nil {
 			return plan.Answered{}, err
 		}
-		return plan.Retry(rec, plan.Retrying{
-			ResendCreate: order.ResendCreate, ResendCapture: order.ResendCapture, Note: order.Note,
-			Proof: sink.Proof, Settle: o.Config.V4.Settle,
-		}, o.Outside.Clock())
+		with.ResendCreate, with.ResendCapture, with.Note = order.ResendCreate, order.ResendCapture, order.Note
+		return plan.Retry(rec, with, o.Outside.Clock())
 	})
 }
 
@@ -217,21 +218,28 @@ func (o *Operator) look(ctx context.Context, rec plan.Record, identity int64) (p
 	if err != nil {
 		return plan.Answer{}, err
 	}
-	owner, taken, err := o.Ledger.Owner(ctx, SinkName, identity)
+	sink, err := o.sinkOf(ctx, rec.Enterprise)
+	if err != nil {
+		return plan.Answer{}, err
+	}
+	if sink.moved != "" {
+		return refuse("its hold cannot be looked for: %s", sink.moved)
+	}
+	owner, taken, err := o.Ledger.Owner(ctx, sink.doc.Name, identity)
 	if err != nil {
 		return plan.Answer{}, err
 	}
 	if taken && owner != rec.ID {
 		return refuse("identity %d is that of preauthorization %s", identity, owner)
 	}
-	hold, there, err := o.hold(ctx, identity)
+	hold, there, err := o.hold(ctx, sink.Name, identity)
 	if err != nil {
 		return plan.Answer{}, fmt.Errorf("asking v4 for identity %d: %w", identity, err)
 	}
 	if !there {
 		return refuse("v4 has no identity %d", identity)
 	}
-	others, err := o.othersToken(ctx, rec, hold.Token)
+	others, err := o.othersToken(ctx, rec, sink, hold.Token)
 	if err != nil {
 		return plan.Answer{}, err
 	}
@@ -242,16 +250,17 @@ func (o *Operator) look(ctx context.Context, rec plan.Record, identity int64) (p
 	return plan.Answer{As: plan.Created, Hold: hold, Currency: currency}, nil
 }
 
-func (o *Operator) hold(ctx context.Context, identity int64) (hold preauth.Hold, there bool, err error) {
+func (o *Operator) hold(ctx context.Context, sink string, identity int64) (hold preauth.Hold, there bool, err error) {
 	if o.Hold != nil {
-		return o.Hold(ctx, identity)
+		return o.Hold(ctx, sink, identity)
 	}
 	clients, err := o.clients()
 	if err != nil {
 		return preauth.Hold{}, false, err
 	}
 	defer func() { err = errors.Join(err, clients.Close()) }()
-	return clients.Sink.Get(ctx, identity)
+	i := slices.IndexFunc(clients.Sinks, func(s Sink) bool { return s.Name == sink })
+	return clients.Sinks[i].Get(ctx, identity)
 }
 
 // currency is what the tenant of a record's property bills in.
@@ -260,10 +269,8 @@ func (o *Operator) currency(ctx context.Context, rec plan.Record) (string, error
 	if err != nil {
 		return "", err
 	}
-	for _, p := range o.Config.Properties {
-		if p.Name == doc.Name {
-			return p.Currency, nil
-		}
+	if p, configured := o.configured(doc.Name); configured {
+		return p.Currency, nil
 	}
 	return "", &plan.AnswerError{ID: rec.ID, Why: "its property is not in the configuration, which alone says what v4's amounts are in"}
 }
@@ -271,15 +278,11 @@ func (o *Operator) currency(ctx context.Context, rec plan.Record) (string, error
 // othersToken tells whether a token was given by this program for another
 // preauthorization. A UUID is one where our tokens are kept; elsewhere gateways
 // give UUIDs of their own, and only an Id that the file knows is.
-func (o *Operator) othersToken(ctx context.Context, rec plan.Record, token string) (bool, error) {
+func (o *Operator) othersToken(ctx context.Context, rec plan.Record, sink boundSink, token string) (bool, error) {
 	if token == string(rec.ID) || !preauth.IsUUIDForm(token) {
 		return false, nil
 	}
-	sink, _, err := o.Ledger.Sink(ctx, SinkName)
-	if err != nil {
-		return false, err
-	}
-	if o.Config.V4.TransactionToken == config.TokenID && sink.Proof != plan.ProofNotKept {
+	if sink.Config.TransactionToken == config.TokenID && sink.doc.Proof != plan.ProofNotKept {
 		return true, nil
 	}
 	_, known, err := o.Ledger.Record(ctx, preauth.ID(token))

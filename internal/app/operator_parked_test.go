@@ -16,6 +16,7 @@ import (
 	"github.com/preauth-sync/preauth-sync/internal/telemetry"
 	"github.com/preauth-sync/preauth-sync/preauth"
 	"github.com/preauth-sync/preauth-sync/state"
+	"github.com/preauth-sync/preauth-sync/sync/engine"
 	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
 
@@ -45,7 +46,7 @@ func desk(t *testing.T) *app.Operator {
 		Ledger: ledger, Outside: app.Outside{Clock: time.Now},
 	}
 	put(t, o, plan.Batch{
-		Property: &plan.Property{Enterprise: hotel, Name: "prague", Sink: app.SinkName},
+		Property: &plan.Property{Enterprise: hotel, Name: "prague", Sink: engine.DefaultSink},
 		Records: []plan.Record{{
 			ID: parked, Enterprise: hotel, Seen: plan.Observation{State: preauth.Chargeable, Active: true},
 			Park: &plan.Park{Reason: plan.CurrencyMismatch, Seen: plan.Observation{State: preauth.Chargeable, Active: true}},
@@ -112,7 +113,7 @@ func created(t *testing.T, o *app.Operator, identity string) error {
 
 func TestV4sAmountIsInWhatTheTenantBillsIn(t *testing.T) {
 	o := desk(t)
-	o.Hold = func(_ context.Context, identity int64) (preauth.Hold, bool, error) {
+	o.Hold = func(_ context.Context, _ string, identity int64) (preauth.Hold, bool, error) {
 		return preauth.Hold{Identity: identity, Amount: decimal.NewFromInt(20), PaymentMethodID: 9, Token: string(parked)}, true, nil
 	}
 	if err := created(t, o, "7"); err != nil {
@@ -146,7 +147,7 @@ func TestAHoldThatCannotBeBelievedChangesNothing(t *testing.T) {
 		},
 		"a UUID of the gateway's where it keeps none of ours": {
 			func(o *app.Operator) {
-				put(t, o, plan.Batch{Sink: &plan.Sink{Name: app.SinkName, Proof: plan.ProofNotKept}})
+				put(t, o, plan.Batch{Sink: &plan.Sink{Name: engine.DefaultSink, Proof: plan.ProofNotKept}})
 			},
 			preauth.Hold{Identity: 7, Token: string(another)},
 			nil, "",
@@ -157,7 +158,9 @@ func TestAHoldThatCannotBeBelievedChangesNothing(t *testing.T) {
 			if c.change != nil {
 				c.change(o)
 			}
-			o.Hold = func(context.Context, int64) (preauth.Hold, bool, error) { return c.hold, c.hold.Identity != 0, c.err }
+			o.Hold = func(context.Context, string, int64) (preauth.Hold, bool, error) {
+				return c.hold, c.hold.Identity != 0, c.err
+			}
 			err := created(t, o, "7")
 			rec := record(t, o, parked)
 			if c.says == "" {

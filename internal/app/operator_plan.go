@@ -46,7 +46,9 @@ func (o *Operator) previewNow(ask func(*engine.Engine) (engine.Preview, error)) 
 		return out, err
 	}
 	preview, err := ask(a.Engine)
-	return planOf(preview), err
+	out = planOf(preview)
+	out.Mode = string(o.Config.Mirror.Mode)
+	return out, err
 }
 
 func planOf(preview engine.Preview) control.Plan {

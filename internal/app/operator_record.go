@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"fmt"
 	"io"
 
 	"github.com/preauth-sync/preauth-sync/internal/control"
@@ -17,24 +16,21 @@ func (o *Operator) Show(ctx context.Context, id preauth.ID) (control.Record, err
 	if err != nil {
 		return control.Record{}, err
 	}
-	rec, known, err := ledger.Record(ctx, id)
+	rec, shadow, err := known(ctx, ledger, id)
 	if err != nil {
 		return control.Record{}, err
-	}
-	if !known {
-		return control.Record{}, fmt.Errorf("the state file has no preauthorization %s: "+
-			"its customer has not been read yet, or it is another property's", id)
 	}
 	names, err := propertyNames(ctx, ledger)
 	if err != nil {
 		return control.Record{}, err
 	}
-	sink, _, err := ledger.Sink(ctx, SinkName)
+	with, err := o.retrying(ctx, rec.Enterprise)
 	if err != nil {
 		return control.Record{}, err
 	}
 	out, err := withJournal(ctx, ledger, rec, names)
-	out.Choices = choices(rec, out.Property, plan.Retrying{Proof: sink.Proof, Settle: o.Config.V4.Settle}, o.Outside.Clock())
+	out.Observed, out.ByHand = shadow, byHand(rec)
+	out.Choices = choices(rec, out.Property, with, o.Outside.Clock())
 	return out, err
 }
 
@@ -85,8 +81,8 @@ func recordOf(rec plan.Record, property string) control.Record {
 		Currency: rec.Amount.Currency, PaymentMethodID: rec.PaymentMethodID, Unsure: rec.Unsure,
 		Seen: seenOf(rec.Seen), Missing: rec.Missing, Updated: rec.Updated, Journal: []control.Entry{},
 	}
-	if p := rec.Park; p != nil {
-		out.Parked = &control.Park{Reason: p.Reason, Since: p.Since, Detail: p.Detail, TrackingID: p.TrackingID}
+	if rec.Park != nil {
+		out.Parked = parkOf(*rec.Park)
 	}
 	if in := rec.Intent; in != nil {
 		out.Intent = &control.Intent{
@@ -95,6 +91,10 @@ func recordOf(rec plan.Record, property string) control.Record {
 		}
 	}
 	return out
+}
+
+func parkOf(p plan.Park) *control.Park {
+	return &control.Park{Reason: p.Reason, Since: p.Since, Detail: p.Detail, TrackingID: p.TrackingID}
 }
 
 func seenOf(o plan.Observation) control.Seen {

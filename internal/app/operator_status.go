@@ -12,11 +12,15 @@ import (
 // Status says how each configured property stands. It reads the counts that the
 // state file keeps, and no record.
 func (o *Operator) Status(ctx context.Context) (control.Status, error) {
-	out := control.Status{Sinks: []control.SinkStatus{{Name: SinkName, TokenProof: plan.ProofOpen.String()}}}
+	out := control.Status{Mode: string(o.Config.Mirror.Mode)}
+	for _, sink := range sinksOf(o.Config) {
+		out.Sinks = append(out.Sinks, control.SinkStatus{Name: sink.Name, TokenProof: plan.ProofOpen.String()})
+	}
 	next := o.Config.Schedule.Next(o.Outside.Clock())
 	for _, p := range o.Config.Properties {
 		out.Properties = append(out.Properties, control.PropertyStatus{
-			Name: p.Name, Phases: map[string]int{}, Parked: map[string]int{}, ParkedAmounts: map[string]string{},
+			Name: p.Name, Phases: map[string]int{}, Parked: map[string]int{},
+			Held: map[string]string{}, Awaiting: map[string]string{}, ParkedAmounts: map[string]string{},
 			FirstRunOpen: true, NextCycle: next,
 		})
 	}
@@ -33,12 +37,7 @@ func (o *Operator) Status(ctx context.Context) (control.Status, error) {
 
 // fill adds what the state file knows.
 func (o *Operator) fill(ctx context.Context, out *control.Status) error {
-	sink, _, err := o.Ledger.Sink(ctx, SinkName)
-	if err != nil {
-		return err
-	}
 	out.Older = o.Ledger.File().Older
-	out.Sinks[0].TokenProof, out.Sinks[0].Outage = sink.Proof.String(), sink.Outage
 	paused, err := o.pauses(ctx)
 	if err != nil {
 		return err
@@ -46,6 +45,14 @@ func (o *Operator) fill(ctx context.Context, out *control.Status) error {
 	known, err := o.Ledger.Properties(ctx)
 	if err != nil {
 		return err
+	}
+	sinks, err := sinkDocs(ctx, o.Ledger, o.Config, known)
+	if err != nil {
+		return err
+	}
+	for i := range out.Sinks {
+		doc := sinks[out.Sinks[i].Name]
+		out.Sinks[i].TokenProof, out.Sinks[i].Outage = doc.Proof.String(), doc.Outage
 	}
 	tallies, err := o.Ledger.Tallies(ctx)
 	if err != nil {
@@ -65,6 +72,9 @@ func (o *Operator) fill(ctx context.Context, out *control.Status) error {
 			p.PausedSince = &pause.Since
 		}
 		count(p, tallies[doc.Enterprise])
+		if p.Observed, err = o.observed(ctx, doc); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -92,9 +102,7 @@ func count(p *control.PropertyStatus, tally plan.Tally) {
 	for reason, n := range tally.Parked {
 		p.Parked[string(reason)] = n
 	}
-	for currency, amount := range tally.ParkedAmounts {
-		p.ParkedAmounts[currency] = amount.String()
-	}
+	p.Held, p.Awaiting, p.ParkedAmounts = sums(tally.Held), sums(tally.Awaiting), sums(tally.ParkedAmounts)
 	if !tally.OldestParked.IsZero() {
 		p.OldestParked = &tally.OldestParked
 	}

@@ -14,6 +14,8 @@ import (
 	"github.com/preauth-sync/preauth-sync/internal/control"
 	"github.com/preauth-sync/preauth-sync/preauth"
 	"github.com/preauth-sync/preauth-sync/state"
+	"github.com/preauth-sync/preauth-sync/state/ledgertest"
+	"github.com/preauth-sync/preauth-sync/sync/engine"
 	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
 
@@ -23,34 +25,45 @@ func TestStatusIsWhatTheStateFileCounts(t *testing.T) {
 	money := preauth.Money{Amount: decimal.RequireFromString("20.50"), Currency: "EUR"}
 	charged := plan.Observation{State: preauth.Charged, Active: true, Amount: money}
 	put(t, o, plan.Batch{
-		Sink: &plan.Sink{Name: app.SinkName, Proof: plan.ProofKept, Outage: true},
+		Sink: &plan.Sink{Name: engine.DefaultSink, Proof: plan.ProofKept, Outage: true},
 		Records: []plan.Record{{
 			ID: another, Enterprise: hotel, Phase: plan.Capturing, Identity: 7, Amount: money, Seen: charged,
 			Intent: &plan.Intent{Action: plan.Capture, Attempt: 1, Amount: money, Before: plan.Created},
 			Park:   &plan.Park{Reason: plan.UnknownCapture, Seen: charged, Since: since},
-		}},
+		}, held(21, preauth.Chargeable, "40"), held(22, preauth.Chargeable, "30.5"), held(23, preauth.Charged, "0.1")},
 		Pauses: []plan.Pause{{Since: since}, {Enterprise: hotel, Since: since.Add(time.Hour)}},
 	})
 	if err := o.Ledger.MarkOlder(t.Context(), "it is a copy"); err != nil {
 		t.Fatal(err)
 	}
+	o.Config.Mirror.Mode = config.ModeCaptureOnly
 	got, err := o.Status(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	later := since.Add(time.Hour)
 	want := control.Status{
-		PausedSince: &since, Older: "it is a copy",
+		Mode: "capture_only", PausedSince: &since, Older: "it is a copy",
 		Properties: []control.PropertyStatus{{
-			Name: "prague", Enterprise: string(hotel), Phases: map[string]int{"none": 1, "capturing": 1}, InDoubt: 1,
-			Parked:        map[string]int{"currency_mismatch": 1, "unknown_capture": 1},
+			Name: "prague", Enterprise: string(hotel), Phases: map[string]int{"none": 1, "created": 3, "capturing": 1}, InDoubt: 1,
+			Parked: map[string]int{"currency_mismatch": 1, "unknown_capture": 1},
+			Held:   map[string]string{"EUR": "70.5"}, Awaiting: map[string]string{"EUR": "0.1"},
 			ParkedAmounts: map[string]string{"EUR": "20.5"}, PausedSince: &later, FirstRunOpen: true,
 		}},
-		Sinks: []control.SinkStatus{{Name: app.SinkName, TokenProof: "kept", Outage: true}},
+		Sinks: []control.SinkStatus{{Name: engine.DefaultSink, TokenProof: "kept", Outage: true}},
 	}
 	ignore := cmp.FilterPath(func(p cmp.Path) bool { return p.Last().String() == ".OldestParked" }, cmp.Ignore())
 	if diff := cmp.Diff(want, got, ignore); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// held is what v4 holds for the n-th preauthorization, in euros.
+func held(n int, state preauth.State, amount string) plan.Record {
+	money := preauth.Money{Amount: decimal.RequireFromString(amount), Currency: "EUR"}
+	return plan.Record{
+		ID: ledgertest.ID(n), Enterprise: hotel, Phase: plan.Created, Identity: int64(n), Amount: money, PaymentMethodID: 9,
+		Seen: plan.Observation{State: state, Active: true, Amount: money},
 	}
 }
 

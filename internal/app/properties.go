@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"time"
 
 	"github.com/preauth-sync/preauth-sync/internal/config"
 	"github.com/preauth-sync/preauth-sync/preauth"
@@ -16,35 +15,13 @@ func (a *App) properties() []engine.PropertyOptions {
 	var all []engine.PropertyOptions
 	for i, p := range a.Config.Properties {
 		all = append(all, engine.PropertyOptions{
-			Name: p.Name, Currency: p.Currency, Sink: SinkName, Source: a.Sources[i],
+			Name: p.Name, Currency: p.Currency, Sink: SinkOf(p), Source: a.Sources[i], Lookup: p.PaymentMethods.Lookup,
 			Customers: func(context.Context) (engine.Customers, error) { return Customers(p.Customers) },
 			Methods:   func(context.Context) (engine.Methods, error) { return Methods(p.PaymentMethods) },
-			Discover:  a.discover(a.Sources[i], p.Customers.Discover),
+			Discover:  a.discover(a.Sources[i], p.Customers),
 		})
 	}
 	return all
-}
-
-// clockSkew is how far the PMS's clock may be ahead of ours without hiding who
-// was updated just now.
-const clockSkew = 10 * time.Minute
-
-// discover looks for the customers that were updated of late, or is nil where
-// the configuration does not ask for it.
-func (a *App) discover(source *connector.Client, cfg config.Discover) func(context.Context, time.Time, func([]preauth.FoundCustomer) error) error {
-	if cfg.UpdatedWithin == 0 {
-		return nil
-	}
-	return func(ctx context.Context, _ time.Time, page func([]preauth.FoundCustomer) error) error {
-		now := a.outside.Clock()
-		return source.Customers(ctx, now.Add(-cfg.UpdatedWithin), now.Add(clockSkew), func(ids []preauth.ID) error {
-			found := make([]preauth.FoundCustomer, 0, len(ids))
-			for _, id := range ids {
-				found = append(found, preauth.FoundCustomer{ID: id, Until: now})
-			}
-			return page(found)
-		})
-	}
 }
 
 // Customers unites the customers named in the configuration with those in its

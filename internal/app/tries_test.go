@@ -33,7 +33,7 @@ func TestBothAPIsAreTriedAsOftenAsToldFromOutside(t *testing.T) {
 				if _, err := a.Sources[0].Configuration(t.Context()); err == nil {
 					t.Error("the PMS was reached")
 				}
-				if _, err := a.Sink.Reach(t.Context()); err == nil {
+				if _, err := a.Sinks[0].Reach(t.Context()); err == nil {
 					t.Error("v4 was reached")
 				}
 				if dials["pms.test:80"] != c.connector || dials["v4.test:80"] != c.v4 {

@@ -161,17 +161,29 @@ func (b *backfilling) ask(ctx context.Context, o control.Operator) (int, error) 
 		_, err := fmt.Fprintln(b.Stdout, "There is nothing to send.")
 		return 0, err
 	}
-	fmt.Fprintf(b.Stderr, "Send %s to v4? [y/N] ", plural(requests, "request", "requests"))
-	answer, err := readLine(ctx, b.env)
+	agreed, err := b.confirm(ctx, fmt.Sprintf("Send %s to v4? [y/N] ", plural(requests, "request", "requests")))
 	if err != nil {
 		return 0, err
 	}
-	switch strings.ToLower(answer) {
-	case "y", "yes":
-		return len(shown), nil
-	default:
+	if !agreed {
 		_, err := fmt.Fprintln(b.Stdout, "Nothing was sent.")
 		return 0, err
+	}
+	return len(shown), nil
+}
+
+// confirm asks a question on the terminal, which anything but yes answers with no.
+func (e *env) confirm(ctx context.Context, question string) (bool, error) {
+	fmt.Fprint(e.Stderr, question)
+	answer, err := readLine(ctx, e)
+	if err != nil {
+		return false, err
+	}
+	switch strings.ToLower(answer) {
+	case "y", "yes":
+		return true, nil
+	default:
+		return false, nil
 	}
 }
 

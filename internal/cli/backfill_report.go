@@ -98,6 +98,7 @@ const mostNamed = 20
 // summary prints what would be done, and why the rest would not: as plan does where
 // that is short, and how much where it is not.
 func summary(p *page, next control.Plan) error {
+	tellMode(p, next.Mode)
 	for _, property := range next.Properties {
 		if len(property.Actions)+len(property.Parks) <= mostNamed {
 			propertyPlan(p, property)

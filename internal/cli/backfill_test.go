@@ -33,9 +33,15 @@ func (a *asked) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// backfillAnswered runs a backfill on a terminal where somebody answers, and lets
-// the world go on before that.
+// backfillAnswered runs a backfill on a terminal where somebody answers.
 func backfillAnswered(t *testing.T, config, answer string, meanwhile func()) (code int, stdout string) {
+	t.Helper()
+	return atTerminal(t, answer, meanwhile, "-c", config, "backfill")
+}
+
+// atTerminal runs a command on a terminal where somebody answers its question, and
+// lets the world go on before that.
+func atTerminal(t *testing.T, answer string, meanwhile func(), args ...string) (code int, stdout string) {
 	t.Helper()
 	in, keys := io.Pipe()
 	defer func() { _ = in.Close() }()
@@ -45,7 +51,7 @@ func backfillAnswered(t *testing.T, config, answer string, meanwhile func()) (co
 	}}
 	var out bytes.Buffer
 	code = Main(t.Context(), Process{
-		Args: []string{"-c", config, "backfill"}, Stdin: in, Stdout: &out, Stderr: screen,
+		Args: args, Stdin: in, Stdout: &out, Stderr: screen,
 		LookupEnv: func(string) (string, bool) { return "", false }, Terminals: Terminals{Stdin: true},
 	})
 	return code, out.String()

@@ -21,17 +21,24 @@ import (
 
 func newCheck(e *env) *cobra.Command {
 	var offline bool
+	probe := probing{env: e}
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Check configuration, credentials, reach, state file and clock, one line each",
 		Long: "check reads the configuration and the lists that it names, looks at the state file, and asks both APIs: whether the\n" +
 			"credentials are taken, whose they are, whether a customer can be read and v4 searched, and whether the clocks agree.\n" +
-			"It changes nothing. Clocks that differ are a warning, and no failure.\n\n" +
+			"Without --probe it changes nothing. Clocks that differ are a warning, and no failure.\n\n" + aboutProbe +
 			"Exit codes: 0 all is well; 1 something failed; " + refusedCodes,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := probe.check(cmd.Flags(), offline); err != nil {
+				return err
+			}
 			cfg, err := e.load()
 			if err != nil {
+				return err
+			}
+			if err := probe.prepare(cfg); err != nil {
 				return err
 			}
 			c := &checker{out: e.Stdout, errors: e.Stderr, cfg: cfg}
@@ -42,9 +49,10 @@ func newCheck(e *env) *cobra.Command {
 			if !offline {
 				c.network(cmd.Context())
 			}
-			return c.verdict
+			return probe.run(cmd.Context(), c)
 		},
 	}
+	probe.add(cmd)
 	cmd.Flags().BoolVar(&offline, "offline", false, "leave the network alone")
 	return cmd
 }
@@ -66,6 +74,8 @@ type checker struct {
 	// known are the properties of the state file, enterprises those met in this check.
 	known       []plan.Property
 	enterprises map[preauth.ID]string
+	// cards are those that a property's first customer has.
+	cards map[string][]string
 }
 
 func (c *checker) ok(what, format string, args ...any) {
@@ -85,17 +95,15 @@ func (c *checker) fail(what string, err error) {
 func (c *checker) customers() {
 	for _, p := range c.cfg.Properties {
 		list, err := app.Customers(p.Customers)
-		switch within := p.Customers.Discover.UpdatedWithin; {
+		switch {
 		case err != nil:
 			c.fail("customers", fmt.Errorf("%s: %w", p.Name, err))
 		case len(list.Invalid) > 0:
 			first := list.Invalid[0]
 			c.fail("customers", fmt.Errorf("%s: %s not a UUID, the first %q (%s); the others go on",
 				p.Name, plural(len(list.Invalid), "entry", "entries"), first.Spelled, first.Where))
-		case within > 0:
-			c.ok("customers", "%s: %d listed, and whom the PMS has updated within %s", p.Name, len(list.IDs), within)
 		default:
-			c.ok("customers", "%s: %d listed", p.Name, len(list.IDs))
+			c.ok("customers", "%s: %d listed%s", p.Name, len(list.IDs), discovered(p.Customers.Discover))
 		}
 	}
 }
@@ -113,6 +121,9 @@ func (c *checker) methods() {
 		}
 		if odd := len(cards.Odd); odd > 0 {
 			c.warn("methods", "%s: %s no UUID, the first %q: the PMS is not known to give such Ids", p.Name, plural(odd, "card is", "cards are"), cards.Odd[0])
+		}
+		if m := p.PaymentMethods; m.Lookup != "" && m.Default != (config.DefaultMethod{}) {
+			c.warn("methods", "%s: the default %s is never used, since lookup is on", p.Name, m.Default)
 		}
 	}
 }
@@ -157,6 +168,7 @@ func (c *checker) network(ctx context.Context) {
 		return
 	}
 	defer func() { _ = a.Close() }() // nothing was written
+	c.cards = map[string][]string{}
 	for i, p := range c.cfg.Properties {
 		began := time.Now()
 		reply, err := a.Sources[i].Configuration(ctx)
@@ -170,14 +182,9 @@ func (c *checker) network(ctx context.Context) {
 		c.poll(ctx, p, a.Sources[i])
 		c.clock("the PMS", reply.Now)
 	}
-	began := time.Now()
-	at, err := a.Sink.Reach(ctx)
-	if err != nil {
-		c.fail("v4", err)
-		return
+	for _, sink := range a.Sinks {
+		c.sink(ctx, sink)
 	}
-	c.ok("v4", "%s, logged in and searched, %d ms", c.cfg.V4.Address, time.Since(began).Milliseconds())
-	c.clock("v4", at)
 }
 
 // enterprise compares whose a token is with whose the property's was, and with
@@ -199,17 +206,16 @@ func (c *checker) enterprise(name string, id preauth.ID) {
 // poll reads one customer's preauthorizations: a token may open the one and not
 // the other.
 func (c *checker) poll(ctx context.Context, p config.Property, source *connector.Client) {
-	ids, err := c.sample(ctx, p, source)
-	if err != nil {
-		c.fail("discover", fmt.Errorf("%s: %w", p.Name, err))
-		return
-	}
+	ids := c.sample(ctx, p, source)
 	if len(ids) == 0 {
 		return // there is nobody to ask for
 	}
 	read := 0
 	refused, err := source.Poll(ctx, ids[:1], func(reply engine.Reply) error {
 		read += len(reply.Preauthorizations)
+		for _, each := range reply.Preauthorizations {
+			c.cards[p.Name] = append(c.cards[p.Name], each.CardID)
+		}
 		return nil
 	})
 	switch {
@@ -220,27 +226,6 @@ func (c *checker) poll(ctx context.Context, p config.Property, source *connector
 	default:
 		c.ok("poll", "%s: the first customer has %s", p.Name, plural(read, "preauthorization", "preauthorizations"))
 	}
-}
-
-// sample gives customers to ask for: the listed, or else the first page of those
-// that can be found.
-func (c *checker) sample(ctx context.Context, p config.Property, source *connector.Client) ([]preauth.ID, error) {
-	list, err := app.Customers(p.Customers)
-	within := p.Customers.Discover.UpdatedWithin
-	if err != nil || len(list.IDs) > 0 || within == 0 {
-		return list.IDs, nil //nolint:nilerr // customers has told it
-	}
-	enough := errors.New("one page is enough")
-	var found []preauth.ID
-	err = source.Customers(ctx, time.Now().Add(-within), time.Now(), func(page []preauth.ID) error {
-		found = page
-		return enough
-	})
-	if err != nil && !errors.Is(err, enough) {
-		return nil, err
-	}
-	c.ok("discover", "%s: the first page has %s", p.Name, plural(len(found), "customer", "customers"))
-	return found, nil
 }
 
 // clock compares the clocks. Nothing here depends on the wall clock but what

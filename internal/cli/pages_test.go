@@ -38,22 +38,46 @@ func TestStatusOnABadDay(t *testing.T) {
 				Problems: []string{"the sink could not be used in the last cycle: HTTP 503", "the last cycle broke off: panic"},
 			},
 			Older:       "it is a copy",
+			Mode:        "capture_only",
 			PausedSince: after(time.Hour),
 			Properties: []control.PropertyStatus{
 				{
 					Name: "prague", Phases: map[string]int{"created": 40, "creating": 2, "capturing": 1}, InDoubt: 3,
-					Parked:        map[string]int{"unknown_capture": 1, "amount_changed": 2},
+					Parked: map[string]int{"unknown_capture": 1, "amount_changed": 2},
+					Held:   map[string]string{"EUR": "18204.5"}, Awaiting: map[string]string{"EUR": "22.5"},
 					ParkedAmounts: map[string]string{"EUR": "713.4", "CZK": "2000"}, OldestParked: after(-72 * time.Hour),
 					LastCycle: &plan.CycleReport{Finished: noon(), OK: true, Counts: plan.Counts{Polled: 43, Created: 2, Captured: 1}},
 					NextCycle: *after(5 * time.Minute),
 				},
 				{
 					Name: "vienna", Phases: map[string]int{"baseline": 1}, FirstRunOpen: true, PausedSince: after(0),
+					Held:      map[string]string{"EUR": "900", "HUF": "31000"},
 					LastCycle: &plan.CycleReport{Finished: noon(), Error: "the poll failed: HTTP 401", Counts: plan.Counts{Failed: 1}},
 					NextCycle: *after(5 * time.Minute),
 				},
 			},
 			Sinks: []control.SinkStatus{{Name: "default", TokenProof: "kept", Outage: true, Error: "HTTP 503"}},
+		})
+	}))
+}
+
+func TestStatusInTheShadow(t *testing.T) {
+	golden(t, "status_observe", printed(t, func(p *page) error {
+		return statusPage(p, control.Status{
+			Mode: "observe",
+			Properties: []control.PropertyStatus{
+				{
+					Name: "prague", FirstRunOpen: true, NextCycle: *after(5 * time.Minute),
+					LastCycle: &plan.CycleReport{Finished: noon(), OK: true, Counts: plan.Counts{Polled: 43}},
+					Observed: &control.ObservedStatus{
+						Since: noon(), Created: 12, Captured: 3, Released: 1, Parked: map[string]int{"no_payment_method": 2, "amount_changed": 1},
+						CreatedAmounts:  map[string]string{"EUR": "1234.5", "CZK": "200"},
+						CapturedAmounts: map[string]string{"EUR": "300"},
+					},
+				},
+				{Name: "vienna", FirstRunOpen: true, NextCycle: noon(), Observed: &control.ObservedStatus{Since: noon()}},
+			},
+			Sinks: []control.SinkStatus{{Name: "default", TokenProof: "open"}},
 		})
 	}))
 }
@@ -96,6 +120,33 @@ func TestARecordIsAStory(t *testing.T) {
 			Seen:    control.Seen{State: "Chargeable", Active: true, Fault: "no gross value"},
 			Parked:  &control.Park{Reason: plan.BadAmount, Since: noon(), Detail: "no gross value"},
 			Choices: []control.Choice{{Command: "parked retry " + anID, Then: "the next cycle decides afresh"}},
+		})
+	}))
+}
+
+func TestAPartialChargeIsAStoryWithSteps(t *testing.T) {
+	golden(t, "show_by_hand", printed(t, func(p *page) error {
+		return recordPage(p, control.Record{
+			ID: anID, Property: "prague", Phase: "created", Identity: 5, Amount: "200", Currency: "EUR", Updated: noon(),
+			Seen:    control.Seen{State: "Charged", Active: true, Amount: "143.5", Currency: "EUR"},
+			Parked:  &control.Park{Reason: plan.AmountChanged, Since: noon(), Detail: "v4 holds 200.00 EUR and the PMS now says 143.50 EUR"},
+			ByHand:  []string{"ask the hotel", "collect it", "say so"},
+			Choices: []control.Choice{{Command: "parked retry " + anID, Then: "the next cycle decides afresh"}},
+		})
+	}))
+}
+
+func TestWhatWouldHaveBeenSentIsAStory(t *testing.T) {
+	says := control.Seen{State: "Charged", Active: true, Amount: "22.5", Currency: "EUR"}
+	golden(t, "show_observed", printed(t, func(p *page) error {
+		return recordPage(p, control.Record{
+			ID: anID, Property: "prague", Phase: "none", Updated: noon(),
+			Seen: control.Seen{State: "Chargeable", Active: true, Amount: "22.5", Currency: "EUR"},
+			Observed: &control.Observed{
+				Seen: says, Created: after(0), Captured: after(time.Hour), Released: after(2 * time.Hour), Amount: "22.5", Currency: "EUR",
+				PaymentMethodID: 9, Updated: *after(2 * time.Hour),
+				Parked: &control.Park{Reason: plan.AmountChanged, Since: *after(time.Hour), Detail: "v4 holds 22.50 EUR"},
+			},
 		})
 	}))
 }
@@ -151,7 +202,7 @@ func TestEveryEventOfTheJournalIsASentence(t *testing.T) {
 
 func TestAPlanIsGroupedByWhatItDoes(t *testing.T) {
 	golden(t, "plan", printed(t, func(p *page) error {
-		return planPage(p, control.Plan{Properties: []control.PropertyPlan{
+		return planPage(p, control.Plan{Mode: "observe", Properties: []control.PropertyPlan{
 			{
 				Name: "prague", Fuse: true,
 				Actions: []control.Action{
@@ -174,7 +225,7 @@ func TestAPlanIsGroupedByWhatItDoes(t *testing.T) {
 func TestEveryReasonForSendingNothingIsSaidInWords(t *testing.T) {
 	for _, why := range []plan.Why{
 		plan.InStep, plan.Waiting, plan.IsReleased, plan.IsCaptured, plan.IsBaseline, plan.InDoubt, plan.IsParked, plan.IsAnswered,
-		plan.CreatesStopped, plan.IsPaused, plan.BeyondLimit, plan.Conflicting,
+		plan.CreatesStopped, plan.MethodUnread, plan.IsCaptureOnly, plan.IsPaused, plan.BeyondLimit, plan.Conflicting,
 	} {
 		if whyInWords(why) == "" {
 			t.Errorf("%s", why)
@@ -207,4 +258,16 @@ func TestParkedIsATable(t *testing.T) {
 		{ID: anID, Property: "vienna-central", Reason: plan.BadAmount, Since: noon(), Phase: "none", Detail: "no gross value"},
 	}
 	golden(t, "parked", printed(t, func(p *page) error { return parkedPage(p, rows) }))
+}
+
+func TestParkedIsASpreadsheet(t *testing.T) {
+	rows := []control.Parked{
+		{
+			ID: anID, Property: "prague", Reason: plan.AmountChanged, Since: noon(), Phase: "created", Amount: "200", Currency: "EUR",
+			Identity: new(int64(7)), Held: "200", Difference: "-56.5", PaymentMethodID: 101, TrackingID: "t-1", CustomerID: "c-1",
+			Detail: "v4 holds 200.00 EUR, and \"more\"", Seen: control.Seen{State: "Charged", Active: true, Amount: "143.5", Currency: "EUR"},
+		},
+		{ID: anID, Property: "vienna", Reason: plan.BadAmount, Since: noon(), Phase: "none", Detail: "no gross value", Seen: control.Seen{State: "Chargeable"}},
+	}
+	golden(t, "parked_csv", printed(t, func(p *page) error { return parkedCSV(p.out, rows) }))
 }

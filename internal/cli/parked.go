@@ -124,14 +124,24 @@ func parkedCSV(w io.Writer, rows []control.Parked) error {
 	out := csv.NewWriter(w)
 	lines := [][]string{{
 		"preauthorization_id", "property", "reason", "since", "amount", "currency", "identity", "tracking_id", "detail", "phase", "customer_id",
+		"held_amount", "pms_state", "pms_amount", "pms_currency", "difference", "payment_method_id",
 	}}
 	for _, r := range rows {
 		lines = append(lines, []string{
 			r.ID, r.Property, string(r.Reason), moment(r.Since), r.Amount, r.Currency, identityOf(r), r.TrackingID, r.Detail,
 			r.Phase, r.CustomerID,
+			r.Held, r.Seen.State, r.Seen.Amount, r.Seen.Currency, r.Difference, methodOf(r),
 		})
 	}
 	return out.WriteAll(lines)
+}
+
+// methodOf is empty where v4 holds nothing, and for a hold on the AutoPay method.
+func methodOf(r control.Parked) string {
+	if r.PaymentMethodID == 0 {
+		return ""
+	}
+	return strconv.FormatInt(r.PaymentMethodID, 10)
 }
 
 func identityOf(r control.Parked) string {

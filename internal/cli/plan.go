@@ -84,6 +84,7 @@ func newParks(p control.PropertyPlan) int {
 }
 
 func planPage(p *page, next control.Plan) error {
+	tellMode(p, next.Mode)
 	for i, property := range next.Properties {
 		if i > 0 {
 			p.line()
@@ -203,6 +204,10 @@ func whyInWords(why plan.Why) string {
 		return "an operator has answered what the PMS says"
 	case plan.CreatesStopped:
 		return "not created while the customers or the payment methods file cannot be used"
+	case plan.MethodUnread:
+		return "not created while v4 cannot be asked which payment method the card is"
+	case plan.IsCaptureOnly:
+		return "not created while mirror.mode is capture_only"
 	case plan.IsPaused:
 		return "writes are paused: see `preauth-sync status`"
 	case plan.BeyondLimit:

@@ -17,7 +17,8 @@ func newShow(e *env) *cobra.Command {
 		Use:   "show ID",
 		Short: "Show one preauthorization: its record and its journal",
 		Long: "Show one preauthorization: what the PMS and v4 have of it, and the journal of all that was asked and answered. A\n" +
-			"trackingId is for v4's support, a Request-Id for the PMS's. What is parked ends with the answers that fit it.\n\n" + lookCodes,
+			"trackingId is for v4's support, a Request-Id for the PMS's. With mirror.mode: observe it tells what would have been sent.\n" +
+			"What is parked ends with what can be done about it.\n\n" + lookCodes,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkOutput(output); err != nil {
@@ -57,8 +58,11 @@ func recordPage(p *page, r control.Record) error {
 	}
 	p.line()
 	p.line(heading.inked("what can be done"))
-	if !r.Parked.Reason.WaitsForOperator() {
+	if !r.Parked.Reason.WaitsForOperator() && len(r.ByHand) == 0 {
 		p.table("  ", []cell{say("mend the cause: the mark lifts by itself in the first cycle that does not find it any more")})
+	}
+	for i, step := range r.ByHand {
+		p.table("  ", []cell{say("%d. %s", i+1, step)})
 	}
 	for _, answer := range r.Choices {
 		p.table("  ", []cell{say("preauth-sync %s", answer.Command)})
@@ -93,7 +97,7 @@ func recordRows(r control.Record) [][]cell {
 	if k := r.Parked; k != nil {
 		rows = append(rows, []cell{say("parked"), warning.inked("%s, since %s", k.Reason, moment(k.Since))}, []cell{say(""), say("%s", k.Detail)})
 	}
-	return rows
+	return append(rows, observedRows(r)...)
 }
 
 func seen(s control.Seen) string {

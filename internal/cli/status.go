@@ -1,9 +1,6 @@
 package cli
 
 import (
-	"maps"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,8 +15,9 @@ func newStatus(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Say how each property stands",
-		Long: "Say how each property stands: its preauthorizations by phase, what is parked and for how much money, whose outcome\n" +
-			"is not known yet, and its last and next cycle. A running daemon is asked; without one the state file is read.\n\n" + lookCodes,
+		Long: "Say how each property stands: its preauthorizations by phase, what is parked, whose outcome is not known yet, what would\n" +
+			"have been sent while it is observed, and its last and next cycle. Then the money at risk: what v4 holds, what the PMS has\n" +
+			"charged and v4 has not captured yet, and what is parked. A running daemon is asked; without one the state file is read.\n\n" + lookCodes,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkOutput(output); err != nil {
@@ -48,6 +46,10 @@ func statusPage(p *page, status control.Status) error {
 		p.line(heading.inked("%s", property.Name))
 		p.table("  ", propertyRows(property, status.Daemon != nil)...)
 	}
+	if rows := riskRows(status.Properties); len(rows) > 0 {
+		p.line()
+		p.table("", rows...)
+	}
 	p.line()
 	p.table("", sinkRows(status.Sinks)...)
 	return p.err
@@ -69,6 +71,9 @@ func head(status control.Status) [][]cell {
 			say("state file"), warning.inked("older than the world, so that nothing it has inherited is captured by itself: %s", why),
 		})
 	}
+	if said := modeInWords(status.Mode); said != "" {
+		rows = append(rows, []cell{say("mode"), warning.inked("%s", said)})
+	}
 	if since := status.PausedSince; since != nil {
 		rows = append(rows, []cell{say("paused"), warning.inked("all writes, since %s: `preauth-sync resume` ends it", moment(*since))})
 	}
@@ -83,6 +88,9 @@ func propertyRows(p control.PropertyStatus, daemon bool) [][]cell {
 			said += ", counting what is parked for that"
 		}
 		rows = append(rows, []cell{say("in doubt"), warning.inked("%s", said)})
+	}
+	if o := p.Observed; o != nil {
+		rows = append(rows, shadowRows(*o)...)
 	}
 	if since := p.PausedSince; since != nil {
 		rows = append(rows, []cell{
@@ -107,23 +115,16 @@ func nextCell(next time.Time, daemon bool) cell {
 	}
 }
 
-// parkedCell says why, how much money it is about, and since when.
+// parkedCell says why, and since when.
 func parkedCell(p control.PropertyStatus) cell {
 	if len(p.Parked) == 0 {
 		return say("none")
 	}
-	parts := []string{counts(p.Parked)}
-	var sums []string
-	for _, currency := range slices.Sorted(maps.Keys(p.ParkedAmounts)) {
-		sums = append(sums, money(p.ParkedAmounts[currency], currency))
-	}
-	if len(sums) > 0 {
-		parts = append(parts, strings.Join(sums, " and "))
-	}
+	text := counts(p.Parked)
 	if p.OldestParked != nil {
-		parts = append(parts, "the oldest since "+moment(*p.OldestParked))
+		text += "; the oldest since " + moment(*p.OldestParked)
 	}
-	return warning.inked("%s", strings.Join(parts, "; "))
+	return warning.inked("%s", text)
 }
 
 func cycleCell(c *plan.CycleReport) cell {

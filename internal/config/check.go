@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -91,6 +92,16 @@ func propertyName(value string) error {
 	return nil
 }
 
+var fieldForm = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`)
+
+// fieldName takes the name of a field of v4, or "" for none. It travels within a query.
+func fieldName(value string) error {
+	if value != "" && !fieldForm.MatchString(value) {
+		return errors.New("must be the name of a field such as paymentMethodIdentifier, of letters, digits and underscores")
+	}
+	return nil
+}
+
 func currency(value string) error {
 	if _, known := preauth.MinorUnits(value); !known {
 		return errors.New("must be a currency's ISO 4217 code in upper case, such as EUR")
@@ -165,7 +176,7 @@ func ParseMethodID(value string) (int64, error) {
 // whole checks what no single key can tell: how to log in, and that the
 // properties are distinct and have customers.
 func (l *loader) whole(c *Config) {
-	l.auth(c.V4.Auth)
+	l.waysIn(c)
 	if len(c.Properties) == 0 && !l.failed("properties") {
 		l.report("properties", "at least one property is required")
 	}
@@ -177,6 +188,9 @@ func (l *loader) whole(c *Config) {
 		} else {
 			names[p.Name] = at
 		}
+		if p.OwnV4 && p.Name == SharedV4 {
+			l.report(at+".name", "must not be "+SharedV4+" where the property has a v4 of its own: the shared one is called so")
+		}
 		token := p.AccessToken.Reveal()
 		if first, twice := tokens[token]; twice && token != "" {
 			l.report(at+".access_token", "is the access token of "+first+" too: a property mirrored twice would be charged twice")
@@ -184,15 +198,29 @@ func (l *loader) whole(c *Config) {
 			tokens[token] = at
 		}
 		if c := p.Customers; len(c.IDs) == 0 && c.File == "" && c.Discover == (Discover{}) && !l.failed(at+".customers") {
-			l.report(at+".customers", "names no customers: give ids, a file or discover.updated_within")
+			l.report(at+".customers", "names no customers: give ids, a file or discover")
 		}
 	}
 }
 
-// auth checks that there is exactly one way to be let in. A key whose value was
-// refused counts as given, so that one mistake is not told twice.
-func (l *loader) auth(a Auth) {
-	const at = "v4.auth"
+// waysIn checks each way into v4 that is used.
+func (l *loader) waysIn(c *Config) {
+	if len(c.Properties) == 0 || slices.ContainsFunc(c.Properties, func(p Property) bool { return !p.OwnV4 }) {
+		l.auth("v4.auth", c.V4.Auth, "")
+	}
+	for i, p := range c.Properties {
+		at := fmt.Sprintf("properties[%d].v4.auth", i)
+		why := notTakenOver(p.V4, c.V4)
+		if _, own := l.places[at]; p.OwnV4 && (own || why != "" || !l.failed("v4.auth")) {
+			l.auth(at, p.V4.Auth, why)
+		}
+	}
+}
+
+// auth checks that there is exactly one way to be let in; why ends what is said of
+// a missing one. A key whose value was refused counts as given, so that one mistake
+// is not told twice.
+func (l *loader) auth(at string, a Auth, why string) {
 	if l.broken(at) {
 		return
 	}
@@ -208,20 +236,20 @@ func (l *loader) auth(a Auth) {
 	case token:
 		return
 	case !login:
-		l.report(at, "is required: give token, or login_address with username and password or with client_id and client_secret")
+		l.report(at, "is required: give token, or login_address with username and password or with client_id and client_secret"+why)
 		return
 	case (username || password) && client:
 		l.report(at, "has both a password and a client_secret: give username and password, or client_id and client_secret")
 	case !username && !password && !client:
-		l.report(at, "has a login_address but no credentials: give username and password, or client_id and client_secret")
+		l.report(at, "has a login_address but no credentials: give username and password, or client_id and client_secret"+why)
 	case password && !username:
-		l.report(at+".username", "is required with password")
+		l.report(at+".username", "is required with password"+why)
 	case username && !password:
-		l.report(at+".password", "is required with username")
+		l.report(at+".password", "is required with username"+why)
 	case client && !given("client_id", a.ClientID):
-		l.report(at+".client_id", "is required with client_secret")
+		l.report(at+".client_id", "is required with client_secret"+why)
 	}
 	if login && !address && !token {
-		l.report(at+".login_address", "is required for a login")
+		l.report(at+".login_address", "is required for a login"+why)
 	}
 }

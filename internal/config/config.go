@@ -108,6 +108,8 @@ type Auth struct {
 	ClientSecret httpx.Secret
 }
 
+func (a Auth) secrets() []httpx.Secret { return []httpx.Secret{a.Token, a.Password, a.ClientSecret} }
+
 // Mirror is what is mirrored, and how boldly.
 type Mirror struct {
 	Mode         Mode
@@ -120,8 +122,11 @@ type Mirror struct {
 	HoldWarnAfter time.Duration
 }
 
-// Property is one property of the PMS: one access token. Its own v4 settings
-// are not available in this version.
+// SharedV4 is what the top-level v4 is called beside those of properties, which have
+// their names.
+const SharedV4 = "default"
+
+// Property is one property of the PMS: one access token.
 type Property struct {
 	// Name consists of letters, digits, dots, dashes and underscores.
 	Name        string
@@ -130,6 +135,10 @@ type Property struct {
 	Currency       string
 	Customers      Customers
 	PaymentMethods PaymentMethods
+	// V4 is where its holds are made: its own values over the top-level's.
+	V4 V4
+	// OwnV4 is set when it gives any itself: then it has a sink of its own.
+	OwnV4 bool
 }
 
 // Customers says whose preauthorizations are mirrored: the union of all.
@@ -191,9 +200,12 @@ func Default() *Config {
 
 // Secrets gives every secret there is, so that a log can be kept free of them.
 func (c *Config) Secrets() []httpx.Secret {
-	all := []httpx.Secret{c.Connector.ClientToken, c.V4.Auth.Token, c.V4.Auth.Password, c.V4.Auth.ClientSecret}
+	all := append([]httpx.Secret{c.Connector.ClientToken}, c.V4.Auth.secrets()...)
 	for _, property := range c.Properties {
 		all = append(all, property.AccessToken)
+		if property.OwnV4 {
+			all = append(all, property.V4.Auth.secrets()...)
+		}
 	}
 	var set []httpx.Secret
 	for _, secret := range all {

@@ -24,7 +24,9 @@ func keys(c *Config) []field {
 		section("connector", "the Connector API, where preauthorizations are read", connectorKeys(&c.Connector)...),
 		section("v4", "the v4 API, where holds are made", v4Keys(&c.V4)...),
 		section("mirror", "what is mirrored", mirrorKeys(&c.Mirror)...),
-		required(list("properties", "at least one", &c.Properties, propertyKeys)),
+		required(list("properties", "at least one", &c.Properties, func(p *Property) []field {
+			return append(propertyKeys(p), ownV4(p, &c.V4)) // v4 has been read by then
+		})),
 	}
 }
 
@@ -96,14 +98,13 @@ func propertyKeys(p *Property) []field {
 			section("discover", "customers found by asking the Connector API",
 				durationTo("updated_within", &p.Customers.Discover.UpdatedWithin, 0, 3660*day, "0s", "updated within this; 0 means off"),
 				duration("reservations_within", &p.Customers.Discover.ReservationsWithin, 0, "0s",
-					"guests of reservations within now ± this; 0 means off"))),
+					"guests of reservations within now ± this, at most 8784h; 0 means off"))),
 		section("payment_methods", "which v4 payment method a card is, looked for in this order: its own, the customer's, lookup, default",
 			methods("credit_cards", &p.PaymentMethods.CreditCards, "CreditCardId: paymentMethodId"),
 			methods("customers", &p.PaymentMethods.Customers, "CustomerId: paymentMethodId"),
 			path("file", &p.PaymentMethods.File, "", "CSV credit_card_id,payment_method_id; read again each cycle", notBlank),
-			text("lookup", &p.PaymentMethods.Lookup, "", "v4 PaymentMethod field that holds the CreditCardId", nil),
+			text("lookup", &p.PaymentMethods.Lookup, "", "v4 PaymentMethod field that holds the CreditCardId, asked for each card; then default is not used", fieldName),
 			defaultMethod(&p.PaymentMethods.Default)),
-		reserved("v4", "keys that differ from the top-level v4, for a tenant of its own"),
 	}
 }
 
@@ -114,9 +115,7 @@ type Key struct {
 	// Takes names the kind of value; Default is empty where there is none.
 	Takes, Default string
 	Required       bool
-	// Available is false for a key that this version takes only at its default.
-	Available bool
-	Doc       string
+	Doc            string
 }
 
 // Keys lists every key in the order of the documentation, sections included.
@@ -128,8 +127,7 @@ func describe(above string, fields []field) []Key {
 	var all []Key
 	for _, f := range fields {
 		at := join(above, f.key)
-		_, closed := notBuilt(at)
-		all = append(all, Key{at, f.takes, f.def, f.required, !closed, f.doc})
+		all = append(all, Key{at, f.takes, f.def, f.required, f.doc})
 		if f.items != nil && f.fields != nil {
 			at += "[]"
 		}

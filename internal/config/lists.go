@@ -45,6 +45,7 @@ func texts(key string, dst *[]string, doc string) field {
 func numbers(key string, dst *[]int64, doc string) field {
 	f := field{key: key, takes: "a list of whole numbers", def: "[]", doc: doc}
 	f.items = func(l *loader, path string, from *node) {
+		*dst = nil // a property's own list takes the place of the top-level's
 		for i, item := range from.items {
 			var n int64
 			if _, ok := l.item(itemPath(path, i), wholeNumber(&n), item); ok {
@@ -98,17 +99,6 @@ func methodField(dst *int64) field {
 		*dst, err = ParseMethodID(value)
 		return err
 	}}}
-}
-
-// reserved is a section that this version knows by name only.
-func reserved(key, doc string) field {
-	f := field{key: key, takes: "a mapping", def: "{}", doc: doc}
-	f.table = func(l *loader, path string, from *node) {
-		if len(from.entries) > 0 {
-			l.report(path, notAvailable(f))
-		}
-	}
-	return f
 }
 
 // trimmed cuts the white space around a value before anything else sees it.

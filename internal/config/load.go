@@ -91,6 +91,9 @@ func decode(content []byte, refs references) (*Config, []Problem) {
 		p := &c.Properties[i]
 		p.Customers.File = absolute(refs.folder, p.Customers.File)
 		p.PaymentMethods.File = absolute(refs.folder, p.PaymentMethods.File)
+		if !p.OwnV4 {
+			p.V4 = c.V4
+		}
 	}
 	return c, l.problems
 }
@@ -167,13 +170,7 @@ func (l *loader) field(path string, f field, from *node) {
 	switch {
 	case from == nil:
 	case f.scalar != nil:
-		before := f.scalar.show()
-		if _, ok := l.item(path, f, from); !ok {
-			return
-		}
-		if missing, is := notBuilt(path); is && f.scalar.show() != before && !slices.Contains(missing.off, f.scalar.show()) {
-			l.report(path, notAvailable(f))
-		}
+		l.item(path, f, from)
 	case f.items != nil:
 		l.several(path, f, from, isList, f.items)
 	case f.table != nil:

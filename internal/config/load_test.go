@@ -126,7 +126,7 @@ func TestTheMinimalConfigurationHasTheDefaultsOfTheContract(t *testing.T) {
 	}
 	got = fmt.Sprintf("%+v", c.Properties)
 	want = "[{Name:prague AccessToken:[redacted] Currency:EUR Customers:{IDs:[20725048-b6ec-40f0-9d0a-7e5273d8b861] File: " +
-		"Discover:{UpdatedWithin:0s ReservationsWithin:0s}} PaymentMethods:{CreditCards:map[] Customers:map[] File: Lookup: Default:none}}]"
+		"Discover:{UpdatedWithin:0s ReservationsWithin:0s}} PaymentMethods:{CreditCards:map[] Customers:map[] File: Lookup: Default:none} V4:" + fmt.Sprintf("%+v", c.V4) + " OwnV4:false}]"
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -163,7 +163,7 @@ v4:
   already_captured_codes: [12, -3]
   created_by_user_id: 9007199254740993
 mirror:
-  mode: full
+  mode: capture_only
   first_run: mirror
   new_customers: baseline
   max_actions_per_cycle: 0
@@ -186,8 +186,8 @@ properties:
   - name: b
     access_token: second
     currency: KWD
-    customers: {file: /abs/c.txt, discover: {updated_within: 87840h}}
-    payment_methods: {file: lists/methods.csv, default: autopay}
+    customers: {file: /abs/c.txt, discover: {updated_within: 87840h, reservations_within: 8784h}}
+    payment_methods: {file: lists/methods.csv, lookup: paymentMethodIdentifier, default: autopay}
     v4:
 `
 	folder := t.TempDir()
@@ -207,13 +207,13 @@ properties:
 		"{Address:http://[::1]:8080/ResourceServer Auth:{Token:[redacted] LoginAddress: ClientID: Username: Password: ClientSecret:} " +
 			"Timeout:5s Settle:10ms Concurrency:2 RateLimit:{Requests:7 Per:2s} TransactionToken:code CaptureField:id " +
 			"CaptureEmptyReply:success AlreadyCapturedCodes:[12 -3] CreatedByUserID:9007199254740993}",
-		"{Mode:full FirstRun:mirror NewCustomers:baseline MaxActionsPerCycle:0 UnknownCapture:retry HoldWarnAfter:0s}",
+		"{Mode:capture_only FirstRun:mirror NewCustomers:baseline MaxActionsPerCycle:0 UnknownCapture:retry HoldWarnAfter:0s}",
 		"{Name:a.b-C_1 AccessToken:[redacted] Currency:JPY Customers:{IDs:[X no uuid] File:" + folder + "/lists/c.txt " +
 			"Discover:{UpdatedWithin:0s ReservationsWithin:0s}} PaymentMethods:{" +
 			"CreditCards:map[Card-X:6 e417dfe8-c813-4938-837b-36081199ce88:5] Customers:map[20725048-b6ec-40f0-9d0a-7e5273d8b861:7] " +
-			"File: Lookup: Default:9}}",
-		"{Name:b AccessToken:[redacted] Currency:KWD Customers:{IDs:[] File:/abs/c.txt Discover:{UpdatedWithin:87840h0m0s ReservationsWithin:0s}} " +
-			"PaymentMethods:{CreditCards:map[] Customers:map[] File:" + folder + "/lists/methods.csv Lookup: Default:autopay}}",
+			"File: Lookup: Default:9} V4:" + fmt.Sprintf("%+v", c.V4) + " OwnV4:false}",
+		"{Name:b AccessToken:[redacted] Currency:KWD Customers:{IDs:[] File:/abs/c.txt Discover:{UpdatedWithin:87840h0m0s ReservationsWithin:8784h0m0s}} " +
+			"PaymentMethods:{CreditCards:map[] Customers:map[] File:" + folder + "/lists/methods.csv Lookup:paymentMethodIdentifier Default:autopay} V4:" + fmt.Sprintf("%+v", c.V4) + " OwnV4:false}",
 		"tok", "first\n",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -107,7 +107,7 @@ extra: 1
 			`11 mirror: must be a mapping of keys, not text`,
 			`13 properties[0].name: must consist of letters, digits, dots, dashes and underscores: it becomes a metric's label, not "a b"`,
 			`14 properties[0].access_token: ${env:ABSENT}: the environment variable ABSENT is not set`,
-			`16 properties[0].customers: names no customers: give ids, a file or discover.updated_within`,
+			`16 properties[0].customers: names no customers: give ids, a file or discover`,
 			`17 properties[0].payment_methods.default: must be none, autopay or a paymentMethodId, which is a whole number above zero, not "never"`,
 			`17 properties[0].payment_methods.credit_cards.x: must be a paymentMethodId, which is a whole number above zero, not "0"`,
 			`17 properties[0].payment_methods.credit_cards.y: must be a paymentMethodId, which is a whole number above zero, not "1.5"`,
@@ -126,7 +126,7 @@ func TestMissingKeysAreNamed(t *testing.T) {
 		}},
 		"no property":      {text: minimal[:strings.Index(minimal, "  - name")], want: []string{"10 properties: is required"}},
 		"an empty list":    {text: minimal[:strings.Index(minimal, "\n  - name")] + " []\n", want: []string{"10 properties: at least one property is required"}},
-		"an empty item":    {text: minimal + "  -\n", want: []string{"16 properties[1].access_token: is required", "16 properties[1].currency: is required", "16 properties[1].customers: names no customers: give ids, a file or discover.updated_within", "16 properties[1].name: is required"}},
+		"an empty item":    {text: minimal + "  -\n", want: []string{"16 properties[1].access_token: is required", "16 properties[1].currency: is required", "16 properties[1].customers: names no customers: give ids, a file or discover", "16 properties[1].name: is required"}},
 		"an empty token":   {change: []string{" CT", ` ""`}, want: []string{"3 connector.client_token: must not be empty"}},
 		"no value":         {change: []string{" AT", ""}, want: []string{"12 properties[0].access_token: is required"}},
 		"no value to keep": {text: "timezone:\n" + minimal, want: []string{"1 timezone: has no value: write one, or leave the key out"}},
@@ -340,46 +340,15 @@ func TestListenAddressesPathsAndDiscoveryOutOfRangeAreRefused(t *testing.T) {
 		"payment_methods: {file: ' '}":         `16 properties[0].payment_methods.file: must be a path, or "" for none, not " "`,
 		"payment_methods: {file: ''}":          "",
 		"payment_methods: {file: x.csv}":       "",
-	} {
-		t.Run(line, func(t *testing.T) {
-			_, err := load(t, minimal+"    "+line+"\n", config.Options{})
-			if got := strings.Join(problems(t, err), "\n"); got != want {
-				t.Errorf("got %q, want %q", got, want)
-			}
-		})
-	}
-	_, err := load(t, change(t, "ids: [20725048-b6ec-40f0-9d0a-7e5273d8b861]", "discover: {updated_within: 1h}"), config.Options{})
-	if err != nil {
-		t.Errorf("customers that are only discovered: %v", err)
-	}
-}
 
-func TestWhatIsNotBuiltIsRefusedUnlessAtItsDefault(t *testing.T) {
-	missing := func(def string) string {
-		return "is not available in this version; leave it out (default: " + def + ")"
-	}
-	for line, want := range map[string]string{
-		"mirror: {mode: observe}":          "1 mirror.mode: " + missing("full"),
-		"mirror: {mode: capture_only}":     "1 mirror.mode: " + missing("full"),
-		"mirror: {mode: obey}":             `1 mirror.mode: must be one of full, observe, capture_only, not "obey"`,
-		"mirror: {hold_warn_after: 1h}":    "1 mirror.hold_warn_after: " + missing("120h"),
-		"mirror: {hold_warn_after: 7200m}": "",
-		"mirror: {hold_warn_after: 0}":     "",
-	} {
-		t.Run(line, func(t *testing.T) {
-			_, err := load(t, line+"\n"+minimal, config.Options{})
-			if got := strings.Join(problems(t, err), "\n"); got != want {
-				t.Errorf("got %q, want %q", got, want)
-			}
-		})
-	}
-	for line, want := range map[string]string{
-		"  discover: {reservations_within: 1h}": "16 properties[0].customers.discover.reservations_within: " + missing("0s"),
-		"payment_methods: {lookup: x}":          "16 properties[0].payment_methods.lookup: " + missing(`""`),
-		"payment_methods: {lookup: ''}":         "",
-		"v4: {timeout: 1s}":                     "16 properties[0].v4: " + missing("{}"),
-		"v4: [1]":                               "16 properties[0].v4: must be a mapping, not a list",
-		"v4: {}":                                "",
+		"  discover: {reservations_within: 8784h}":           "",
+		"  discover: {reservations_within: 0}":               "",
+		"  discover: {reservations_within: 8785h}":           `16 properties[0].customers.discover.reservations_within: must be at most 8784 hours, not "8785h"`,
+		"  discover: {reservations_within: -1h}":             `16 properties[0].customers.discover.reservations_within: must not be below zero, not "-1h"`,
+		"payment_methods: {lookup: ''}":                      "",
+		"payment_methods: {lookup: paymentMethodIdentifier}": "",
+		"payment_methods: {lookup: 'a\"b'}":                  `16 properties[0].payment_methods.lookup: must be the name of a field such as paymentMethodIdentifier, of letters, digits and underscores, not "a\"b"`,
+		"payment_methods: {lookup: account.name}":            `16 properties[0].payment_methods.lookup: must be the name of a field such as paymentMethodIdentifier, of letters, digits and underscores, not "account.name"`,
 	} {
 		t.Run(line, func(t *testing.T) {
 			_, err := load(t, minimal+"    "+line+"\n", config.Options{})
@@ -387,5 +356,11 @@ func TestWhatIsNotBuiltIsRefusedUnlessAtItsDefault(t *testing.T) {
 				t.Errorf("got %q, want %q", got, want)
 			}
 		})
+	}
+	for _, discover := range []string{"{updated_within: 1h}", "{reservations_within: 1h}"} {
+		_, err := load(t, change(t, "ids: [20725048-b6ec-40f0-9d0a-7e5273d8b861]", "discover: "+discover), config.Options{})
+		if err != nil {
+			t.Errorf("customers that are only discovered, %s: %v", discover, err)
+		}
 	}
 }

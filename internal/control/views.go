@@ -12,6 +12,8 @@ type Status struct {
 	Daemon     *DaemonStatus    `json:"daemon"`
 	Properties []PropertyStatus `json:"properties"`
 	Sinks      []SinkStatus     `json:"sinks"`
+	// Mode is mirror.mode: full, capture_only or observe.
+	Mode string `json:"mode"`
 	// PausedSince is set while all writes are paused.
 	PausedSince *time.Time `json:"paused_since"`
 	// Older says why the state file is older than the world, empty when it is not.
@@ -37,13 +39,33 @@ type PropertyStatus struct {
 	// InDoubt counts the requests whose outcome is not known, parked or not: creating and capturing.
 	InDoubt      int        `json:"in_doubt"`
 	OldestParked *time.Time `json:"oldest_parked"`
-	// ParkedAmounts adds up what is parked, by currency.
+	// Held adds up what v4 holds and the PMS has not charged, Awaiting what the PMS has
+	// charged and v4 has not captured yet, ParkedAmounts what is parked, all by
+	// currency. Nothing counts twice.
+	Held          map[string]string `json:"held"`
+	Awaiting      map[string]string `json:"awaiting_capture"`
 	ParkedAmounts map[string]string `json:"parked_amounts"`
 	// FirstRunOpen is set until every listed customer has been read once.
-	FirstRunOpen bool              `json:"first_run_open"`
-	PausedSince  *time.Time        `json:"paused_since"`
-	LastCycle    *plan.CycleReport `json:"last_cycle"`
-	NextCycle    time.Time         `json:"next_cycle"`
+	FirstRunOpen bool       `json:"first_run_open"`
+	PausedSince  *time.Time `json:"paused_since"`
+	// Observed is the report of mirror.mode: observe, nil while the property is mirrored.
+	Observed  *ObservedStatus   `json:"observed"`
+	LastCycle *plan.CycleReport `json:"last_cycle"`
+	NextCycle time.Time         `json:"next_cycle"`
+}
+
+// ObservedStatus adds up what would have been sent, had mirror.mode not been observe.
+type ObservedStatus struct {
+	// Since is when the property began to be observed.
+	Since    time.Time `json:"since"`
+	Created  int       `json:"created"`
+	Captured int       `json:"captured"`
+	// Released counts the holds that the PMS would have left to v4, which cannot void them.
+	Released int            `json:"released"`
+	Parked   map[string]int `json:"parked"`
+	// CreatedAmounts and CapturedAmounts are what those are about, by currency.
+	CreatedAmounts  map[string]string `json:"created_amounts"`
+	CapturedAmounts map[string]string `json:"captured_amounts"`
 }
 
 // SinkStatus is how a sink stands.
@@ -77,8 +99,31 @@ type Record struct {
 	// Updated is when the record last changed.
 	Updated time.Time `json:"updated"`
 	Journal []Entry   `json:"journal"`
+	// Observed is what mirror.mode: observe would have made of it; state export leaves it out.
+	Observed *Observed `json:"observed,omitempty"`
+	// ByHand are the steps, in their order, of what only a person can do while it is
+	// parked; state export leaves them out.
+	ByHand []string `json:"by_hand,omitempty"`
 	// Choices are the answers that fit while it is parked; state export leaves them out.
 	Choices []Choice `json:"choices,omitempty"`
+}
+
+// Observed is what would have been sent for a preauthorization, had mirror.mode not
+// been observe.
+type Observed struct {
+	// Seen is what the PMS said last.
+	Seen Seen `json:"seen"`
+	// Created and Captured are when they would have been sent, Released is when the PMS
+	// let go what v4 would hold.
+	Created         *time.Time `json:"created"`
+	Captured        *time.Time `json:"captured"`
+	Released        *time.Time `json:"released"`
+	Amount          string     `json:"amount,omitempty"`
+	Currency        string     `json:"currency,omitempty"`
+	PaymentMethodID int64      `json:"payment_method_id,omitempty"`
+	Parked          *Park      `json:"parked,omitempty"`
+	// Updated is when the entry last changed.
+	Updated time.Time `json:"updated"`
 }
 
 // Choice is an answer that fits a parked preauthorization.
@@ -157,6 +202,11 @@ type Parked struct {
 	Detail     string      `json:"detail"`
 	Phase      string      `json:"phase"`
 	CustomerID string      `json:"customer_id"`
+	// Held is what v4 holds or has captured, empty without an identity. Difference is
+	// what the PMS says now less that, empty where the two cannot be compared.
+	Held            string `json:"held_amount"`
+	Difference      string `json:"difference"`
+	PaymentMethodID int64  `json:"payment_method_id,omitempty"`
 	// Answers is the observation that an answer is about, Seen the newest one.
 	Answers Seen `json:"answers"`
 	Seen    Seen `json:"seen"`
@@ -187,6 +237,8 @@ type Paused struct {
 
 // Plan is what the next cycle would do.
 type Plan struct {
+	// Mode is mirror.mode. With observe nothing of the plan is sent.
+	Mode       string         `json:"mode"`
 	Properties []PropertyPlan `json:"properties"`
 }
 

@@ -34,7 +34,7 @@ func TestTheTableOfKeysIsTheSchema(t *testing.T) {
 
 // keyRow is the table's line of a key.
 func keyRow(key config.Key) string {
-	def, doc := "`"+key.Default+"`", key.Doc
+	def := "`" + key.Default + "`"
 	switch {
 	case key.Required:
 		def = "**required**"
@@ -43,10 +43,7 @@ func keyRow(key config.Key) string {
 	case key.Default == "":
 		def = "none"
 	}
-	if !key.Available {
-		doc += "; *not in this version*"
-	}
-	return fmt.Sprintf("| `%s` | %s | %s | %s |", key.Path, key.Takes, def, doc)
+	return fmt.Sprintf("| `%s` | %s | %s | %s |", key.Path, key.Takes, def, key.Doc)
 }
 
 var (

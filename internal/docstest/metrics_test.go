@@ -20,15 +20,27 @@ type metric struct {
 var metricRow = regexp.MustCompile("(?m)^\\| `(preauth_sync_\\w+)` \\| (\\w+) \\| (.*?) \\|")
 
 func TestTheMetricsAreThoseThatTheDaemonShows(t *testing.T) {
-	s := simulate(t)
-	// One that is parked with an amount: without it there is no parked_amount.
-	s.curl(t, "$SIM/simulator/preauthorizations", `{"id":"1662b42e-ddab-4469-980c-350510100045","currency":"USD"}`)
-	s.daemon(t)
+	// One that is held and one that is parked: without them there are no such amounts.
+	works := simulate(t)
+	works.curl(t, "$SIM/simulator/preauthorizations", `{"id":"1662b42e-ddab-4469-980c-350510100045","currency":"USD"}`)
+	works.daemon(t)
+	shows := shown(works.curl(t, "127.0.0.1:9464/metrics", ""))
+	// One that awaits its capture, since nothing is sent.
+	paused := simulate(t)
+	paused.enter(t, "preauth-sync run --once")
+	paused.enter(t, "preauth-sync pause")
+	paused.curl(t, "$SIM/simulator/preauthorizations", `{"id":"1662b42e-ddab-4469-980c-350510100045","state":"Charged"}`)
+	paused.daemon(t)
+	for name, m := range shown(paused.curl(t, "127.0.0.1:9464/metrics", "")) {
+		if len(m.Labels) > 0 {
+			shows[name] = m
+		}
+	}
 	said := map[string]metric{}
 	for _, row := range metricRow.FindAllStringSubmatch(read(t, metrics), -1) {
 		said[row[1]] = metric{row[2], labelled(spans(row[3]))}
 	}
-	if diff := cmp.Diff(shown(s.curl(t, "127.0.0.1:9464/metrics", "")), said); diff != "" {
+	if diff := cmp.Diff(shows, said); diff != "" {
 		t.Errorf("%s differs (-daemon +document):\n%s", metrics, diff)
 	}
 }

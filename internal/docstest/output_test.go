@@ -53,6 +53,14 @@ func TestTheMissingFilesInTheDocumentOfAMoveAreWhatTheCommandsPrint(t *testing.T
 	}
 }
 
+func TestGoingLiveIsWhatTheCommandsPrint(t *testing.T) {
+	const document = "docs/going-live.md"
+	s := simulate(t, "--stays", "72h", "--lookup")
+	for _, step := range []string{"check", "observe", "probe", "baseline", "full", "by hand"} {
+		compare(t, document, "going live "+step, s.replay(t, document, "going live "+step))
+	}
+}
+
 // compare holds a document's block against what it should be.
 func compare(t *testing.T, path, name, got string) {
 	t.Helper()
@@ -74,6 +82,9 @@ var varying = []struct {
 	{regexp.MustCompile(`the outcome is unknown: .*`), "the outcome is unknown: WHY"},
 	{regexp.MustCompile(`from \S+Z on, `), ""}, // until what was sent must show
 	{uuid, "ID"},
+	{regexp.MustCompile(`probe-[0-9a-f]+`), "probe-ID"},
+	{regexp.MustCompile(`\b[0-9.]+(ms|s) after`), "N after"},
+	{regexp.MustCompile(`(in|after) [0-9.]+m?s\b`), "$1 N"},
 	{regexp.MustCompile(`\b[0-9a-f]{8}…`), "ID"},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d[T ][0-9:.]+Z`), "TIME"},
 	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "ADDRESS"},

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -84,12 +85,12 @@ type session struct {
 
 var served = regexp.MustCompile(`http://127\.0\.0\.1:\d+`)
 
-// simulate serves both APIs for the test's length. Metrics are listened for
-// where the document says that they are by default.
-func simulate(t *testing.T) session {
+// simulate serves both APIs for the test's length, with more flags if there are any.
+// Metrics are listened for where the document says that they are by default.
+func simulate(t *testing.T, flags ...string) session {
 	t.Helper()
 	dir := t.TempDir()
-	out := background(t, "# try:", "simulate", "--dir", dir, "--customers", "3")
+	out := background(t, "# try:", append([]string{"simulate", "--dir", dir, "--customers", "3"}, flags...)...)
 	out.mu.Lock()
 	apis := served.FindString(out.all.String())
 	out.mu.Unlock()
@@ -171,11 +172,11 @@ func (s session) enter(t *testing.T, line string) string {
 	return out
 }
 
-// file copies or removes files of the simulated installation.
+// file copies, removes or edits files of the simulated installation.
 func (s session) file(t *testing.T, line string) {
 	t.Helper()
 	args := words(strings.ReplaceAll(line, "/tmp/sim", filepath.Dir(s.config)))
-	if args[0] != "cp" && args[0] != "rm" {
+	if !slices.Contains([]string{"cp", "rm", "sed"}, args[0]) {
 		t.Fatalf("nothing here can run %q", line)
 	}
 	if said, err := exec.CommandContext(t.Context(), args[0], args[1:]...).CombinedOutput(); err != nil {

@@ -6,8 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -122,32 +120,5 @@ func TestTheFirstConfigurationLoads(t *testing.T) {
 	}
 	if cfg.Properties[0].Customers.File == "" || len(cfg.Properties[0].PaymentMethods.CreditCards) == 0 {
 		t.Error("the README explains a customers file and a card's payment method, and the configuration has neither")
-	}
-}
-
-func TestTheKeysThatAreNotBuiltAreThoseOfTheCode(t *testing.T) {
-	var want []string
-	ast.Inspect(parseGo(t, "internal/config/notbuilt.go"), func(n ast.Node) bool {
-		spec, ok := n.(*ast.ValueSpec)
-		if !ok || spec.Names[0].Name != "unbuiltKeys" {
-			return true
-		}
-		for _, row := range spec.Values[0].(*ast.CompositeLit).Elts {
-			key, err := strconv.Unquote(row.(*ast.CompositeLit).Elts[0].(*ast.BasicLit).Value)
-			if err != nil {
-				t.Fatal(err)
-			}
-			want = append(want, key)
-		}
-		return false
-	})
-	if len(want) == 0 {
-		t.Fatal("internal/config/notbuilt.go has no table any more")
-	}
-	said := spans(section(t, readme, "keys not built"))
-	slices.Sort(want)
-	slices.Sort(said)
-	if diff := cmp.Diff(want, said); diff != "" {
-		t.Errorf("the README's list differs (-code +README):\n%s", diff)
 	}
 }

@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -15,6 +16,9 @@ type Health struct {
 	// Ready gives what keeps the program from doing its work, in words that anybody
 	// may read, or nothing.
 	Ready func() []string
+	// Notes gives what keeps it from some of its work by somebody's order, in words too,
+	// or nothing.
+	Notes func(context.Context) []string
 	// Metrics answers /metrics.
 	Metrics http.Handler
 }
@@ -24,7 +28,7 @@ type Health struct {
 //   - /metrics in Prometheus' text format;
 //   - /healthz with 200 while the program makes progress, else 503: restart it;
 //   - /readyz with 200 while nothing keeps it from its work, else 503: look at the
-//     problems that the JSON lists.
+//     problems that the JSON lists. The notes beside them are orders, and no problems.
 func (h Health) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", h.Metrics)
@@ -42,8 +46,9 @@ func (h Health) healthz(w http.ResponseWriter, _ *http.Request) {
 	answer(w, status, "text/plain; charset=utf-8", []byte(text))
 }
 
-func (h Health) readyz(w http.ResponseWriter, _ *http.Request) {
+func (h Health) readyz(w http.ResponseWriter, r *http.Request) {
 	problems := append([]string{}, h.Ready()...) // an empty list, not null
+	notes := append([]string{}, h.Notes(r.Context())...)
 	status := http.StatusOK
 	if len(problems) > 0 {
 		status = http.StatusServiceUnavailable
@@ -51,7 +56,8 @@ func (h Health) readyz(w http.ResponseWriter, _ *http.Request) {
 	body, _ := json.Marshal(struct { // strings always encode
 		Ready    bool     `json:"ready"`
 		Problems []string `json:"problems"`
-	}{len(problems) == 0, problems})
+		Notes    []string `json:"notes"`
+	}{len(problems) == 0, problems, notes})
 	answer(w, status, "application/json", append(body, '\n'))
 }
 

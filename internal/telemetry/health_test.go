@@ -1,6 +1,7 @@
 package telemetry_test
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -24,6 +25,7 @@ func newHealth(problems ...string) telemetry.Health {
 	return telemetry.Health{
 		Pulse: telemetry.NewPulse(nil), Stall: time.Minute,
 		Ready: func() []string { return problems },
+		Notes: func(context.Context) []string { return nil },
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, "the metrics")
 		}),
@@ -32,7 +34,9 @@ func newHealth(problems ...string) telemetry.Health {
 
 func TestTheEndpointsAnswerWhatIsAsked(t *testing.T) {
 	ready := newHealth().Handler()
-	waiting := newHealth(`the PMS "cannot" be reached`, "paused").Handler()
+	waiting := newHealth(`the PMS "cannot" be reached`, "nothing moves").Handler()
+	noted := newHealth()
+	noted.Notes = func(context.Context) []string { return []string{"writes are paused"} }
 	type answer struct {
 		Status int
 		Body   string
@@ -44,10 +48,14 @@ func TestTheEndpointsAnswerWhatIsAsked(t *testing.T) {
 	}{
 		{"alive", http.MethodGet, "/healthz", ready, answer{200, "ok\n"}},
 		{"alive though not ready", http.MethodGet, "/healthz", waiting, answer{200, "ok\n"}},
-		{"ready", http.MethodGet, "/readyz", ready, answer{200, `{"ready":true,"problems":[]}` + "\n"}},
+		{"ready", http.MethodGet, "/readyz", ready, answer{200, `{"ready":true,"problems":[],"notes":[]}` + "\n"}},
+		{
+			"ready, by somebody's order not for everything", http.MethodGet, "/readyz", noted.Handler(),
+			answer{200, `{"ready":true,"problems":[],"notes":["writes are paused"]}` + "\n"},
+		},
 		{
 			"not ready, and why", http.MethodGet, "/readyz", waiting,
-			answer{503, `{"ready":false,"problems":["the PMS \"cannot\" be reached","paused"]}` + "\n"},
+			answer{503, `{"ready":false,"problems":["the PMS \"cannot\" be reached","nothing moves"],"notes":[]}` + "\n"},
 		},
 		{"metrics", http.MethodGet, "/metrics", ready, answer{200, "the metrics"}},
 		{"another path", http.MethodGet, "/", ready, answer{404, "404 page not found\n"}},

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/shopspring/decimal"
 
 	"github.com/preauth-sync/preauth-sync/preauth"
 	"github.com/preauth-sync/preauth-sync/sync/plan"
@@ -32,27 +33,33 @@ type holdings struct {
 	clock func() time.Time
 	read  atomic.Pointer[func() ([]Holding, error)]
 
-	phases, parked, amounts, oldest, paused, fuse *prometheus.Desc
+	phases, parked, oldest, paused, fuse *prometheus.Desc
+	// What is at risk, by how.
+	held, awaiting, parkedAmount *prometheus.Desc
 }
 
 func newHoldings(clock func() time.Time) *holdings {
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc(prometheus.BuildFQName(namespace, "", name), help, append([]string{"property"}, labels...), nil)
 	}
+	const float = " A float: for alerts, not for books."
 	return &holdings{
-		clock:   clock,
-		phases:  desc("preauthorizations", "Preauthorizations in the ledger by phase.", "phase"),
-		parked:  desc("parked", "Parked preauthorizations by reason.", "reason"),
-		amounts: desc("parked_amount", "What the parked preauthorizations are about, added up. A float: for alerts, not for books.", "currency"),
-		oldest:  desc("oldest_parked_seconds", "For how long the oldest parked preauthorization has been parked; 0 when there is none."),
-		paused:  desc("paused", "1 while the property's writes are paused, by itself or with all others, else 0."),
-		fuse:    desc("fuse_blown", "1 when the property's last cycle sent nothing, because its plan was above the fuse, else 0."),
+		clock:  clock,
+		phases: desc("preauthorizations", "Preauthorizations in the ledger by phase.", "phase"),
+		parked: desc("parked", "Parked preauthorizations by reason.", "reason"),
+		oldest: desc("oldest_parked_seconds", "For how long the oldest parked preauthorization has been parked; 0 when there is none."),
+		paused: desc("paused", "1 while the property's writes are paused, by itself or with all others, else 0."),
+		fuse:   desc("fuse_blown", "1 when the property's last cycle sent nothing, because its plan was above the fuse, else 0."),
+
+		held:         desc("held_amount", "What v4 holds and the PMS has not charged, added up."+float, "currency"),
+		awaiting:     desc("awaiting_capture_amount", "What the PMS has charged and v4 has not captured yet, added up."+float, "currency"),
+		parkedAmount: desc("parked_amount", "What the parked preauthorizations are about, added up."+float, "currency"),
 	}
 }
 
 // Describe names the gauges.
 func (h *holdings) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{h.phases, h.parked, h.amounts, h.oldest, h.paused, h.fuse} {
+	for _, d := range []*prometheus.Desc{h.phases, h.parked, h.oldest, h.paused, h.fuse, h.held, h.awaiting, h.parkedAmount} {
 		to <- d
 	}
 }
@@ -88,13 +95,18 @@ func (h *holdings) collect(to chan<- prometheus.Metric, holding Holding, now tim
 	for _, reason := range plan.Reasons() {
 		send(h.parked, float64(holding.Parked[reason]), string(reason))
 	}
-	for currency, amount := range holding.ParkedAmounts {
-		// What is no currency comes from outside, without a bound; there is no sum of it either.
-		if _, known := preauth.MinorUnits(currency); known {
-			// Here money leaves the program as a float, because Prometheus knows nothing else.
-			send(h.amounts, amount.InexactFloat64(), currency)
+	amounts := func(desc *prometheus.Desc, sums map[string]decimal.Decimal) {
+		for currency, amount := range sums {
+			// What is no currency comes from outside, without a bound; there is no sum of it either.
+			if _, known := preauth.MinorUnits(currency); known {
+				// Here money leaves the program as a float, because Prometheus knows nothing else.
+				send(desc, amount.InexactFloat64(), currency)
+			}
 		}
 	}
+	amounts(h.held, holding.Held)
+	amounts(h.awaiting, holding.Awaiting)
+	amounts(h.parkedAmount, holding.ParkedAmounts)
 	var age time.Duration
 	if !holding.OldestParked.IsZero() {
 		age = max(0, now.Sub(holding.OldestParked))

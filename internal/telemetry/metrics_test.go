@@ -109,8 +109,10 @@ func TestWhatTheLedgerHoldsIsReadAtTheScrape(t *testing.T) {
 		t.Errorf("before there is a ledger: %v", got)
 	}
 	tally := plan.Tally{
-		Phases: map[plan.Phase]int{plan.Created: 4},
-		Parked: map[plan.Reason]int{plan.UnknownCapture: 2},
+		Phases:   map[plan.Phase]int{plan.Created: 4},
+		Parked:   map[plan.Reason]int{plan.UnknownCapture: 2},
+		Held:     map[string]decimal.Decimal{"EUR": decimal.RequireFromString("18204.5"), "CZK": decimal.New(7, 0)},
+		Awaiting: map[string]decimal.Decimal{"EUR": decimal.RequireFromString("22.5")},
 		ParkedAmounts: map[string]decimal.Decimal{
 			"EUR": decimal.RequireFromString("1299.20"), "": decimal.Zero, "junk from outside": decimal.New(1, 0),
 		},
@@ -122,9 +124,12 @@ func TestWhatTheLedgerHoldsIsReadAtTheScrape(t *testing.T) {
 	want := map[string]float64{
 		`preauth_sync_fuse_blown{property="prague"}`: 1, `preauth_sync_fuse_blown{property="brno"}`: 0,
 		`preauth_sync_paused{property="prague"}`: 0, `preauth_sync_paused{property="brno"}`: 1,
-		`preauth_sync_parked_amount{currency="EUR",property="prague"}`: 1299.2,
-		`preauth_sync_oldest_parked_seconds{property="prague"}`:        90,
-		`preauth_sync_oldest_parked_seconds{property="brno"}`:          0,
+		`preauth_sync_held_amount{currency="EUR",property="prague"}`:             18204.5,
+		`preauth_sync_held_amount{currency="CZK",property="prague"}`:             7,
+		`preauth_sync_awaiting_capture_amount{currency="EUR",property="prague"}`: 22.5,
+		`preauth_sync_parked_amount{currency="EUR",property="prague"}`:           1299.2,
+		`preauth_sync_oldest_parked_seconds{property="prague"}`:                  90,
+		`preauth_sync_oldest_parked_seconds{property="brno"}`:                    0,
 	}
 	for _, property := range []string{"prague", "brno"} {
 		for _, phase := range plan.Phases() {

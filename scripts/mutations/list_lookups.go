@@ -72,4 +72,34 @@ var lookups = []mutation{
 		edits: []edit{{"state/identities.go", "\t\tif owned {\n", "\t\tif owned && owner == t.now.ID {\n"}},
 		red:   []test{{"sync/engine", "TestAReplyWithTheIdentityOfAnotherIsLookedUp"}, {"state", "TestStateIsALedger"}},
 	},
+	{
+		name: "other-cards", money: true,
+		takes: "the refusal of payment methods that are shown beside other cards': a list that may be cut picks one",
+		edits: []edit{{"sinks/v4/methods.go", "\tcase others > 0:\n", "\tcase others == len(items) && others > 0:\n"}},
+		red:   []test{{"sinks/v4", "TestNoMethodIsPickedFromAReplyThatIsNotSure"}},
+	},
+	{
+		name: "cut-methods", money: true,
+		takes: "the refusal of a card's methods when they are as many as a reply may show",
+		edits: []edit{{"sinks/v4/methods.go", "\tcase len(items) >= findTop:\n", "\tcase len(items) > findTop:\n"}},
+		red:   []test{{"sinks/v4", "TestNoMethodIsPickedFromAReplyThatIsNotSure"}},
+	},
+	{
+		name: "method-activity", money: true,
+		takes: "the demand that a card's method says whether it is active: one that does not is passed over for another",
+		edits: []edit{{"sinks/v4/methods.go", "\tcase !ok:\n\t\treturn false, fmt.Errorf(\"%s is missing\", name)\n", "\tcase !ok:\n\t\treturn false, nil\n"}},
+		red:   []test{{"sinks/v4", "TestNoMethodIsPickedFromAReplyThatIsNotSure"}, {"sinks/v4", "TestAWalkIsAsStrictAsASingleQuestion"}},
+	},
+	{
+		name: "walk-begins-lowest", money: true,
+		takes: "the look below the first payment methods of a walk: those that are not shown count as absent",
+		edits: []edit{{"sinks/v4/methods_walk.go", "\tif err == nil && len(below) > 0 {\n", "\tif err == nil && len(below) > 1000000 {\n"}},
+		red:   []test{{"sinks/v4", "TestManyCardsAreLookedForInAllMethods"}},
+	},
+	{
+		name: "walk-in-order", money: true,
+		takes: "the demand that a walk through payment methods is in order",
+		edits: []edit{{"sinks/v4/methods_walk.go", "\t\tif item.method.ID <= w.last {\n", "\t\tif item.method.ID == 0 {\n"}},
+		red:   []test{{"sinks/v4", "TestManyCardsAreLookedForInAllMethods"}},
+	},
 }

@@ -27,6 +27,24 @@ var reading = []mutation{
 		red:   []test{{"internal/app", "TestAPaymentMethodsFileThatCannotBeUsedNamesLineAndRemedy"}},
 	},
 	{
+		name:  "another-host",
+		takes: "leaving a tenant's credentials to their host: another property's v4 is sent them",
+		edits: []edit{{"internal/config/tenant.go", "\tif elsewhere || token {\n", "\tif token {\n"}},
+		red:   []test{{"internal/config", "TestAWayInIsInheritedKeyByKeyUnlessItIsAnother"}},
+	},
+	{
+		name: "own-tenant", money: true,
+		takes: "a property's own v4: its money is collected by the shared tenant",
+		edits: []edit{{"internal/app/sinks.go", "\tif p.OwnV4 {\n\t\treturn p.Name\n", "\tif p.OwnV4 && p.Name == \"\" {\n\t\treturn p.Name\n"}},
+		red:   []test{{"internal/app", "TestAPropertyWithItsOwnV4WritesThereAlone"}},
+	},
+	{
+		name: "lookup-default", money: true,
+		takes: "asking v4 for a card that nothing names: it gets the default",
+		edits: []edit{{"internal/app/methods.go", "\tcase m.ask:\n", "\tcase m.ask && d == (config.DefaultMethod{}):\n"}},
+		red:   []test{{"internal/app", "TestMethodsAreLookedForInTheirOrder"}},
+	},
+	{
 		name:  "methods-stop",
 		takes: "stopping creates while the payment methods file cannot be used",
 		edits: []edit{{

@@ -142,27 +142,42 @@ func classifyCreate(r reply, amount decimal.Decimal) preauth.Outcome {
 // results.items[0] is the object itself (seed) or {identity, action, instance}
 // (vendor's newer docs).
 func createdHold(body object, amount decimal.Decimal) (preauth.Hold, error) {
-	results, err := body.object("results")
+	item, err := onlyItem(body)
 	if err != nil {
 		return preauth.Hold{}, err
 	}
-	items, err := results.array("items")
-	if err != nil {
-		return preauth.Hold{}, err
-	}
-	if len(items) != 1 {
-		return preauth.Hold{}, fmt.Errorf("the reply has %d items, not one", len(items))
-	}
-	item, err := parseObject(items[0])
-	if err != nil {
-		return preauth.Hold{}, errors.New("its item is not a usable object")
-	}
-	if _, wrapped := item.get("instance"); wrapped {
+	if item.wraps() {
 		if item, err = unwrap(item); err != nil {
 			return preauth.Hold{}, err
 		}
 	}
 	return createdItem(item, amount)
+}
+
+// onlyItem gives results.items[0], of which there must be no other.
+func onlyItem(body object) (object, error) {
+	results, err := body.object("results")
+	if err != nil {
+		return nil, err
+	}
+	items, err := results.array("items")
+	if err != nil {
+		return nil, err
+	}
+	if len(items) != 1 {
+		return nil, fmt.Errorf("the reply has %d items, not one", len(items))
+	}
+	item, err := parseObject(items[0])
+	if err != nil {
+		return nil, errors.New("its item is not a usable object")
+	}
+	return item, nil
+}
+
+// wraps tells whether an item is an envelope.
+func (o object) wraps() bool {
+	_, wrapped := o.get("instance")
+	return wrapped
 }
 
 // unwrap gives an envelope's instance, with the identity that both must agree on.

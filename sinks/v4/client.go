@@ -71,6 +71,7 @@ const (
 	opSearch  = "search"
 	opPaged   = "paged"
 	opGet     = "get"
+	opMethods = "methods_search"
 )
 
 const (
@@ -85,11 +86,12 @@ const (
 
 // Client is one login of one billing platform. It is safe for concurrent use.
 type Client struct {
-	config  Config
-	base    string
-	session *session
-	writes  *httpx.WriteClient
-	reads   *httpx.ReadClient
+	config Config
+	// base is where PaymentPreAuthorize objects are, methods where PaymentMethod ones are.
+	base, methods string
+	session       *session
+	writes        *httpx.WriteClient
+	reads         *httpx.ReadClient
 }
 
 // New checks the configuration and builds a client. It opens no connection.
@@ -113,7 +115,7 @@ func New(config Config) (*Client, error) {
 	if config.Now == nil {
 		config.Now = time.Now
 	}
-	c := &Client{config: config, base: base + "/api/v4/PaymentPreAuthorize/"}
+	c := &Client{config: config, base: base + "/api/v4/PaymentPreAuthorize/", methods: base + "/api/v4/PaymentMethod/"}
 	secrets := config.Auth.secrets()
 	c.writes = httpx.NewWriteClient(httpx.WriteConfig{
 		API: apiName, Transport: config.Transport, Timeout: config.Timeout,
@@ -216,6 +218,7 @@ func (c *Client) write(ctx context.Context, operation, address string, body []by
 		}
 		return preauth.Outcome{Kind: preauth.OutcomeUnknown, Err: fmt.Errorf("v4 %s: the outcome is unknown: %w", operation, err)}
 	}
+	showForm(ctx, operation, result)
 	outcome := classify(reply{operation: operation, result: result, now: c.config.Now(), secrets: secrets})
 	if outcome.Kind == preauth.OutcomeUnauthorized {
 		c.session.reject(login)

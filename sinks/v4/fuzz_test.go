@@ -49,3 +49,34 @@ func FuzzDecodeReply(f *testing.F) {
 		}
 	})
 }
+
+// FuzzDecodeMethods looks for panics, and for methods of which too little is said.
+func FuzzDecodeMethods(f *testing.F) {
+	for _, body := range []string{
+		foundJSON(methodJSON(1, ownCard, true), methodJSON(2, "x", false)), `{"items":[{"identity":1,"paymentMethodIdentifier":7e1,"isActive":true}]}`,
+		`{"items":[{"identity":1,"paymentMethodIdentifier":null}]}`, `{"items":[{"identity":1,"PAYMENTMETHODIDENTIFIER":"` + ownCard + `"}]}`, `{"items":[[]]}`,
+	} {
+		f.Add([]byte(body))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		reply, err := parseObject(body)
+		if err != nil {
+			return
+		}
+		read := func(wanted bool) ([]methodItem, error) {
+			return searchItems(reply, func(raw []byte) (methodItem, error) {
+				return parseMethod(raw, cardField, func(string) bool { return wanted })
+			})
+		}
+		items, err := read(true)
+		all, errs := read(false)
+		if err == nil && (errs != nil || len(all) != len(items)) {
+			t.Errorf("what is not wanted needs more: %v, %v", all, errs)
+		}
+		for _, item := range append(items, all...) {
+			if item.method.ID <= 0 || (item.value != "" && !item.named) || normalizeToken(item.value) != item.value {
+				t.Errorf("%+v", item)
+			}
+		}
+	})
+}

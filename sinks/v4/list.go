@@ -59,7 +59,7 @@ func (c *Client) page(ctx context.Context, number int, walk *pageWalk) ([]preaut
 			if err != nil {
 				return err
 			}
-			if holds, err = parseHolds(results); err != nil {
+			if holds, err = parseItems(results, parseHold); err != nil {
 				return err
 			}
 			total, _, err := results.integer("totalCount")

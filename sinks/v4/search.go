@@ -79,27 +79,36 @@ func same(a, b preauth.Hold) bool {
 	return amounts && a == b
 }
 
-// search sends one Search (seed: the reply is {trackingId, itemCount, items}) and
-// hands over all its items. An item that is not usable makes the reply unusable.
+// search sends one Search for holds and hands over all its items. An item that is not
+// usable makes the reply unusable.
 func (c *Client) search(ctx context.Context, q query, use func([]preauth.Hold) error) (http.Header, error) {
+	return c.sendSearch(ctx, opSearch, c.base+"Search", q, func(reply object) error {
+		holds, err := searchHolds(reply)
+		if err != nil {
+			return err
+		}
+		return use(holds)
+	})
+}
+
+// sendSearch sends one Search, for objects of whatever kind.
+func (c *Client) sendSearch(
+	ctx context.Context, operation, address string, q query, parse func(object) error,
+) (http.Header, error) {
 	body, err := searchBody(q)
 	if err != nil {
 		return nil, err
 	}
 	return c.read(ctx, readRequest{
-		operation: opSearch, method: http.MethodPost, address: c.base + "Search", body: body,
-		parse: func(reply object) error {
-			holds, err := searchHolds(reply)
-			if err != nil {
-				return err
-			}
-			return use(holds)
-		},
+		operation: operation, method: http.MethodPost, address: address, body: body, parse: parse,
 	})
 }
 
-func searchHolds(reply object) ([]preauth.Hold, error) {
-	holds, err := parseHolds(reply)
+func searchHolds(reply object) ([]preauth.Hold, error) { return searchItems(reply, parseHold) }
+
+// searchItems reads a Search's reply (seed: {trackingId, itemCount, items}).
+func searchItems[T any](reply object, parse func([]byte) (T, error)) ([]T, error) {
+	items, err := parseItems(reply, parse)
 	if err != nil {
 		return nil, err
 	}
@@ -107,25 +116,25 @@ func searchHolds(reply object) ([]preauth.Hold, error) {
 	if err != nil {
 		return nil, err
 	}
-	if there && count != int64(len(holds)) {
-		return nil, fmt.Errorf("itemCount says %d and there are %d items", count, len(holds))
+	if there && count != int64(len(items)) {
+		return nil, fmt.Errorf("itemCount says %d and there are %d items", count, len(items))
 	}
-	return holds, nil
+	return items, nil
 }
 
-// parseHolds reads the items, which must be there, all of them usable.
-func parseHolds(list object) ([]preauth.Hold, error) {
-	items, err := list.array("items")
+// parseItems reads the items, which must be there, all of them usable.
+func parseItems[T any](list object, parse func([]byte) (T, error)) ([]T, error) {
+	raw, err := list.array("items")
 	if err != nil {
 		return nil, err
 	}
-	holds := make([]preauth.Hold, 0, len(items))
-	for _, raw := range items {
-		hold, err := parseHold(raw)
+	items := make([]T, 0, len(raw))
+	for _, each := range raw {
+		item, err := parse(each)
 		if err != nil {
 			return nil, err
 		}
-		holds = append(holds, hold)
+		items = append(items, item)
 	}
-	return holds, nil
+	return items, nil
 }

@@ -1,6 +1,7 @@
 package v4_test
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"testing"
@@ -42,22 +43,7 @@ func TestTheClientAndTheSimulatorAgree(t *testing.T) {
 
 func agree(t *testing.T, world *simulator.World) {
 	t.Helper()
-	network := memnet.New()
-	stop := network.Serve(world.Handler())
-	defer stop()
-	tenant := world.Tenants()[0]
-	client, err := v4.New(v4.Config{
-		Address: "http://v4.test/ResourceServer",
-		Auth: v4.Auth{
-			LoginAddress: "http://v4.test/AuthorizationServer/api/v4/Access/Login",
-			ClientID:     tenant.ClientID, Username: tenant.Username, Password: httpx.NewSecret(tenant.Password),
-		},
-		Transport: httpx.TransportConfig{DialContext: network.DialContext, NoProxy: true},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
+	client := clientOf(t, world)
 	if err := client.Ready(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -117,5 +103,84 @@ func lists(t *testing.T, client *v4.Client, want []int64) {
 		if err != nil || !slices.Equal(slices.Compact(got), want) {
 			t.Errorf("%s: %v, %v, want %v", name, got, err, want)
 		}
+	}
+}
+
+// clientOf logs in to a world's first tenant, until the test's end.
+func clientOf(t *testing.T, world *simulator.World) *v4.Client {
+	t.Helper()
+	network := memnet.New()
+	t.Cleanup(network.Serve(world.Handler()))
+	tenant := world.Tenants()[0]
+	client, err := v4.New(v4.Config{
+		Address: "http://v4.test/ResourceServer",
+		Auth: v4.Auth{
+			LoginAddress: "http://v4.test/AuthorizationServer/api/v4/Access/Login",
+			ClientID:     tenant.ClientID, Username: tenant.Username, Password: httpx.NewSecret(tenant.Password),
+		},
+		Transport: httpx.TransportConfig{DialContext: network.DialContext, NoProxy: true},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	return client
+}
+
+// Both ways of looking cards up, one by one and in a walk, give the same.
+func TestTheClientAndTheSimulatorAgreeOnPaymentMethods(t *testing.T) {
+	for _, each := range []struct {
+		name   string
+		change func(*simulator.Settings)
+		fails  bool
+	}{
+		{"as they are", func(*simulator.Settings) {}, false},
+		{"repeated items", func(s *simulator.Settings) { s.RepeatItems = true }, false},
+		{"shuffled lists", func(s *simulator.Settings) { s.ShuffleLists = true }, false},
+		{"ignored conditions", func(s *simulator.Settings) { s.IgnoreSearch = true }, true},
+	} {
+		t.Run(each.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				world := simulator.New(simulator.Options{Seed: 1})
+				defer world.Close()
+				if err := world.Configure(each.change); err != nil {
+					t.Fatal(err)
+				}
+				want := map[string][]preauth.PaymentMethod{}
+				var cards []string
+				for i := range 120 {
+					card := fmt.Sprintf("00000000-0000-4000-8000-%012d", i)
+					cards, want[card] = append(cards, card), []preauth.PaymentMethod{}
+					for n := range i % 3 { // none, one, or two of which one is not active
+						method := simulator.PaymentMethod{Identifier: card, Inactive: n > 0, Account: 7}
+						identity, err := world.AddPaymentMethod(method)
+						if err != nil {
+							t.Fatal(err)
+						}
+						want[card] = append(want[card], preauth.PaymentMethod{ID: identity, AccountID: 7, Active: n == 0})
+					}
+				}
+				client := clientOf(t, world)
+				for _, some := range [][]string{cards, cards[:90], cards[:1]} {
+					got, err := client.FindMethods(t.Context(), "paymentMethodIdentifier", some)
+					if each.fails {
+						if err == nil || len(got) > 0 {
+							t.Errorf("%d answers from %d cards, %v", len(got), len(some), err)
+						}
+						continue
+					}
+					if err != nil || len(got) != len(some) {
+						t.Errorf("%d answers for %d cards, %v", len(got), len(some), err)
+					}
+					for _, card := range some {
+						byID := func(a, b preauth.PaymentMethod) int { return cmp.Compare(a.ID, b.ID) }
+						slices.SortFunc(got[card], byID)
+						if !slices.Equal(got[card], want[card]) {
+							t.Errorf("%s: %v, want %v", card, got[card], want[card])
+						}
+					}
+				}
+			})
+		})
 	}
 }

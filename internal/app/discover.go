@@ -1,0 +1,130 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/preauth-sync/preauth-sync/internal/config"
+	"github.com/preauth-sync/preauth-sync/preauth"
+	"github.com/preauth-sync/preauth-sync/sources/connector"
+)
+
+// clockSkew is how far the PMS's clock may be ahead of ours without hiding who
+// was updated just now.
+const clockSkew = 10 * time.Minute
+
+// Discover looks for customers as the configuration asks for it: for those that were
+// updated, for guests, and for those into whom guests and the listed were merged. It
+// is what engine.PropertyOptions.Discover says.
+func Discover(
+	ctx context.Context, source *connector.Client, cfg config.Customers, now, since time.Time, page func([]preauth.FoundCustomer) error,
+) error {
+	s := &search{source: source, within: cfg.Discover, now: now, since: since, page: page}
+	if since.IsZero() {
+		listed, _ := Customers(cfg) // whoever reads the list tells what is wrong with it
+		for _, id := range listed.IDs {
+			s.merged = append(s.merged, connector.Found{ID: id})
+		}
+	}
+	var failures []error
+	for _, step := range []func(context.Context) error{s.updated, s.guests, s.arriving, s.targets} {
+		if err := step(ctx); err != nil {
+			failures = append(failures, err)
+		}
+		if s.over || ctx.Err() != nil {
+			break
+		}
+	}
+	return errors.Join(failures...)
+}
+
+func (a *App) discover(source *connector.Client, cfg config.Customers) func(context.Context, time.Time, func([]preauth.FoundCustomer) error) error {
+	if cfg.Discover == (config.Discover{}) {
+		return nil
+	}
+	return func(ctx context.Context, since time.Time, page func([]preauth.FoundCustomer) error) error {
+		return Discover(ctx, source, cfg, a.outside.Clock(), since, page)
+	}
+}
+
+// search is one walk of discovery.
+type search struct {
+	source     *connector.Client
+	within     config.Discover
+	now, since time.Time
+	page       func([]preauth.FoundCustomer) error
+	// merged are those who may have been merged into others.
+	merged []connector.Found
+	// over is set when the receiver wants no more.
+	over bool
+}
+
+// hand hands over a page, each with the time until which it is looked for: so long
+// after what it goes by, or after now where the PMS names no time.
+func (s *search) hand(within time.Duration) func([]connector.Found) error {
+	return func(found []connector.Found) error {
+		out := make([]preauth.FoundCustomer, 0, len(found))
+		for _, each := range found {
+			at := each.At
+			if at.IsZero() {
+				at = s.now
+			}
+			out = append(out, preauth.FoundCustomer{ID: each.ID, Until: at.Add(within)})
+		}
+		err := s.page(out)
+		s.over = err != nil
+		return err
+	}
+}
+
+// updated finds who was updated within its window. The reply names the targets of
+// merges by itself.
+func (s *search) updated(ctx context.Context) error {
+	within := s.within.UpdatedWithin
+	if within == 0 {
+		return nil
+	}
+	from := s.now.Add(-within)
+	if s.since.After(from) {
+		from = s.since
+	}
+	return s.source.Customers(ctx, from, s.now.Add(clockSkew), s.hand(within))
+}
+
+// guests finds those whose stay collides with its window, or whose reservation has
+// been updated since.
+func (s *search) guests(ctx context.Context) error {
+	within := s.within.ReservationsWithin
+	if within == 0 {
+		return nil
+	}
+	return s.source.Guests(ctx, s.now.Add(-within), s.now.Add(within), s.since, s.guest())
+}
+
+// arriving finds those whose stay has come into the window since, though nothing was
+// updated.
+func (s *search) arriving(ctx context.Context) error {
+	within := s.within.ReservationsWithin
+	if within == 0 || s.since.IsZero() {
+		return nil
+	}
+	return s.source.Guests(ctx, s.since.Add(within), s.now.Add(within), time.Time{}, s.guest())
+}
+
+func (s *search) guest() func([]connector.Found) error {
+	hand := s.hand(s.within.ReservationsWithin)
+	return func(found []connector.Found) error {
+		s.merged = append(s.merged, found...)
+		return hand(found)
+	}
+}
+
+// targets finds those into whom guests and the listed were merged: what belongs to a
+// merged customer the PMS shows under the target.
+func (s *search) targets(ctx context.Context) error {
+	if len(s.merged) == 0 {
+		return nil
+	}
+	return s.source.Merged(ctx, s.merged, s.hand(s.within.ReservationsWithin))
+}

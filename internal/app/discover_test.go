@@ -1,0 +1,173 @@
+package app
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/preauth-sync/preauth-sync/internal/config"
+	"github.com/preauth-sync/preauth-sync/internal/httpx"
+	"github.com/preauth-sync/preauth-sync/internal/simulator"
+	"github.com/preauth-sync/preauth-sync/preauth"
+	"github.com/preauth-sync/preauth-sync/sources/connector"
+)
+
+const (
+	hour = time.Hour
+	day  = 24 * hour
+)
+
+// scout discovers in a simulated PMS, in virtual time.
+type scout struct {
+	t      *testing.T
+	world  *simulator.World
+	source *connector.Client
+	cfg    config.Customers
+}
+
+func scouting(t *testing.T, within config.Discover, test func(s *scout)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		w := simulator.New(simulator.Options{Seed: 1})
+		server := w.Memory()
+		transport := httpx.NewTransport(httpx.TransportConfig{DialContext: server.DialContext, NoProxy: true})
+		source, err := connector.New(connector.Config{
+			Address: server.URL(), Client: "test", ClientToken: httpx.NewSecret(w.ClientToken()),
+			AccessToken: httpx.NewSecret(w.Enterprises()[0].AccessToken), Timeout: time.Minute, Transport: transport,
+		})
+		s := &scout{t: t, world: w, source: source, cfg: config.Customers{Discover: within}}
+		s.must(err)
+		t.Cleanup(func() {
+			transport.CloseIdleConnections()
+			s.must(server.Close())
+			w.Close()
+		})
+		test(s)
+	})
+}
+
+func (s *scout) must(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *scout) pass(d time.Duration) { <-time.After(d) }
+
+// guest adds a customer who was updated just now.
+func (s *scout) guest() string {
+	s.t.Helper()
+	id, err := s.world.AddCustomer("hotel-1", "")
+	s.must(err)
+	return id
+}
+
+// walk gives who is found, and for how long from now on.
+func (s *scout) walk(since time.Time) (map[preauth.ID]time.Duration, error) {
+	found := map[preauth.ID]time.Duration{}
+	err := Discover(s.t.Context(), s.source, s.cfg, time.Now(), since, func(page []preauth.FoundCustomer) error {
+		for _, each := range page {
+			found[each.ID] = max(found[each.ID], time.Until(each.Until).Round(hour))
+		}
+		return nil
+	})
+	return found, err
+}
+
+func (s *scout) finds(since time.Time, want map[string]time.Duration) {
+	s.t.Helper()
+	got, err := s.walk(since)
+	s.must(err)
+	asked := map[preauth.ID]time.Duration{}
+	for id, until := range want {
+		asked[preauth.ID(id)] = until
+	}
+	if diff := cmp.Diff(asked, got); diff != "" {
+		s.t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// stays adds a customer who was last updated a year ago, with a reservation that was
+// made then.
+func (s *scout) stays(from, to time.Duration) (customer, reservation string) {
+	s.t.Helper()
+	long, now := time.Now().Add(-365*day), time.Now()
+	customer = s.guest()
+	reservation, err := s.world.Reserve(simulator.Reservation{CustomerID: customer, Start: now.Add(from), End: now.Add(to), Updated: long})
+	s.must(err)
+	s.must(s.world.UpdateCustomer("hotel-1", customer, func(c *simulator.Customer) { c.Updated = long }))
+	return customer, reservation
+}
+
+func TestBothWaysOfDiscoveryAreUnited(t *testing.T) {
+	scouting(t, config.Discover{UpdatedWithin: 2 * day, ReservationsWithin: 10 * day}, func(s *scout) {
+		updated := s.guest()
+		present, _ := s.stays(-day, 3*day)
+		left, _ := s.stays(-12*day, -9*day)
+		s.stays(-20*day, -11*day)
+		s.stays(11*day, 12*day)
+		s.finds(time.Time{}, map[string]time.Duration{updated: 2 * day, present: 13 * day, left: day})
+	})
+}
+
+func TestOnlyWhatIsNewIsAskedForWithASince(t *testing.T) {
+	scouting(t, config.Discover{UpdatedWithin: 2 * day, ReservationsWithin: 10 * day}, func(s *scout) {
+		s.guest()
+		s.stays(-day, 3*day)
+		_, changed := s.stays(-day, 4*day)
+		arriving, _ := s.stays(10*day+hour, 11*day)
+		s.pass(time.Minute)
+		since := time.Now()
+		s.pass(2 * hour)
+		s.must(s.world.UpdateReservation(changed, func(s *simulator.Reservation) { s.State = simulator.Canceled }))
+		touched := s.guest()
+		whose, _ := s.world.Reservation(changed)
+		s.finds(since, map[string]time.Duration{whose.CustomerID: 14*day - 2*hour, arriving: 21*day - 2*hour, touched: 2 * day})
+	})
+}
+
+func TestTheTargetsOfMergesAreFoundForGuestsAndForTheListed(t *testing.T) {
+	scouting(t, config.Discover{ReservationsWithin: 10 * day}, func(s *scout) {
+		guest, _ := s.stays(-day, 3*day)
+		target, listed, targetOfListed := s.guest(), s.guest(), s.guest()
+		s.must(s.world.Merge(guest, target))
+		s.must(s.world.Merge(listed, targetOfListed))
+		s.cfg.IDs = []string{listed, "no customer"}
+		s.finds(time.Time{}, map[string]time.Duration{guest: 13 * day, target: 13 * day, targetOfListed: 10 * day})
+		s.pass(time.Minute)
+		s.finds(time.Now().Add(-time.Minute), map[string]time.Duration{})
+	})
+}
+
+func TestAWayThatFailsKeepsNothingFromTheOthers(t *testing.T) {
+	scouting(t, config.Discover{UpdatedWithin: 2 * day, ReservationsWithin: 10 * day}, func(s *scout) {
+		present, _ := s.stays(-day, 3*day)
+		s.world.Inject(simulator.Fault{API: simulator.APIConnector, Operation: simulator.OpCustomers, Kind: simulator.KindStatus, Status: 403, Times: 1})
+		found, err := s.walk(time.Time{})
+		if err == nil || found[preauth.ID(present)] != 13*day {
+			t.Errorf("%v, %v", found, err)
+		}
+	})
+}
+
+func TestAReceiverThatWantsNoMoreEndsTheWalk(t *testing.T) {
+	scouting(t, config.Discover{UpdatedWithin: 2 * day, ReservationsWithin: 10 * day}, func(s *scout) {
+		s.guest()
+		s.stays(-day, 3*day)
+		enough := errors.New("enough")
+		err := Discover(s.t.Context(), s.source, s.cfg, time.Now(), time.Time{}, func([]preauth.FoundCustomer) error { return enough })
+		if asked := s.world.Count(simulator.APIConnector, simulator.OpReservations); !errors.Is(err, enough) || asked > 0 {
+			t.Errorf("%v, and it went on %d times", err, asked)
+		}
+	})
+}
+
+func TestNobodyIsLookedForUnlessAskedFor(t *testing.T) {
+	if (&App{}).discover(nil, config.Customers{IDs: []string{"x"}}) != nil {
+		t.Error("it discovers")
+	}
+}

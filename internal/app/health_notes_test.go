@@ -1,0 +1,98 @@
+package app
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"github.com/preauth-sync/preauth-sync/internal/config"
+	"github.com/preauth-sync/preauth-sync/internal/simulator"
+	"github.com/preauth-sync/preauth-sync/internal/telemetry"
+	"github.com/preauth-sync/preauth-sync/preauth"
+	"github.com/preauth-sync/preauth-sync/sync/plan"
+)
+
+// noted wants a daemon that is ready with these notes, and no others.
+func (r *rig) noted(notes ...string) {
+	r.t.Helper()
+	want := `{"ready":true,"problems":[],"notes":[]}`
+	if len(notes) > 0 {
+		want = `{"ready":true,"problems":[],"notes":["` + strings.Join(notes, `","`) + `"]}`
+	}
+	if status, body := r.ask("/readyz"); status != http.StatusOK || strings.TrimSpace(body) != want {
+		r.t.Errorf("readyz is %d: %s, want %s", status, body, want)
+	}
+}
+
+func mode(mode config.Mode) func(*config.Config) {
+	return func(cfg *config.Config) { cfg.Mirror.Mode = mode }
+}
+
+func TestOrdersAreNotesAndNoProblems(t *testing.T) {
+	inRig(t, func(r *rig) {
+		r.hold("hotel-1")
+		r.begin(r.config())
+		r.pass(time.Minute)
+		r.noted()
+		_, err := r.operator().Pause(r.t.Context(), "hotel-1")
+		r.must(err)
+		r.pass(time.Minute)
+		_, err = r.operator().Pause(r.t.Context(), "")
+		r.must(err)
+		const all = "all writes are paused since 2000-01-01T00:02:00Z"
+		r.noted(all, "writes of hotel-1 are paused since 2000-01-01T00:01:00Z")
+		_, err = r.operator().Resume(r.t.Context(), "hotel-1")
+		r.must(err)
+		r.noted(all)
+		r.hangUp(func() (*config.Config, error) { return r.config(mode(config.ModeCaptureOnly)), nil })
+		r.noted("mirror.mode is capture_only: nothing is created", all)
+		_, err = r.operator().Resume(r.t.Context(), "")
+		r.must(err)
+		r.hangUp(func() (*config.Config, error) { return r.config(mode(config.ModeObserve)), nil })
+		r.noted("mirror.mode is observe: nothing is sent")
+	})
+}
+
+// A week in the shadow ends with an account, and with the first run.
+func TestAWeekInTheShadow(t *testing.T) {
+	inRig(t, func(r *rig) {
+		charged, changed := r.hold("hotel-1"), r.hold("hotel-1")
+		r.begin(r.config(mode(config.ModeObserve)))
+		r.pass(time.Minute)
+		r.must(r.world.SetState(charged, simulator.Charged))
+		r.must(r.world.SetState(changed, simulator.Charged))
+		r.must(r.world.SetAmount(changed, decimal.RequireFromString("12.5")))
+		r.pass(10 * time.Minute)
+		for event, times := range map[string]int{
+			telemetry.ObserveStarted: 1, telemetry.CreateObserved: 2, telemetry.CaptureObserved: 1, telemetry.ParkObserved: 1,
+		} {
+			r.told(event, times)
+		}
+		got := r.status()
+		o := got.Properties[0].Observed
+		if got.Mode != "observe" || o == nil || o.Created != 2 || o.CreatedAmounts["EUR"] != "40" || o.Captured != 1 ||
+			o.CapturedAmounts["EUR"] != "20" || o.Parked[string(plan.AmountChanged)] != 1 {
+			t.Errorf("%s, %+v", got.Mode, o)
+		}
+		shown, err := r.operator().Show(r.t.Context(), preauth.ID(changed))
+		r.must(err)
+		if shown.Phase != "none" || shown.Parked != nil || shown.Observed == nil || shown.Observed.Parked.Reason != plan.AmountChanged {
+			t.Errorf("%+v", shown)
+		}
+		if account := r.world.Account(); account.Creates+account.Captures > 0 {
+			t.Errorf("%+v", account)
+		}
+
+		open := r.hold("hotel-1")
+		r.hangUp(func() (*config.Config, error) { return r.config(), nil })
+		r.pass(10 * time.Minute)
+		r.expect(plan.Baseline, charged, changed)
+		r.expect(plan.Created, open)
+		if got := r.status(); got.Mode != "full" || got.Properties[0].Observed != nil || got.Properties[0].Held["EUR"] != "20" {
+			t.Errorf("%+v", got)
+		}
+	})
+}

@@ -1,0 +1,94 @@
+package cli
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/preauth-sync/preauth-sync/internal/config"
+	"github.com/preauth-sync/preauth-sync/internal/control"
+)
+
+// modeInWords says what a mode keeps from being sent, "" for nothing.
+func modeInWords(mode string) string {
+	switch config.Mode(mode) {
+	case config.ModeObserve:
+		return "mirror.mode is observe: NOTHING is sent, and what would be is noted"
+	case config.ModeCaptureOnly:
+		return "mirror.mode is capture_only: NOTHING is created, and what v4 holds is captured"
+	case config.ModeFull:
+	}
+	return ""
+}
+
+// tellMode says on top of a plan what will not be sent of it.
+func tellMode(p *page, mode string) {
+	if said := modeInWords(mode); said != "" {
+		p.line(warning.inked("%s", said))
+		p.line()
+	}
+}
+
+// shadowRows add up what would have been sent of a property.
+func shadowRows(o control.ObservedStatus) [][]cell {
+	rows := [][]cell{{say("observed"), warning.inked("since %s, and would have", moment(o.Since))}}
+	add := func(format string, args ...any) { rows = append(rows, []cell{say(""), say(format, args...)}) }
+	add("created %s", sumOf(o.Created, o.CreatedAmounts))
+	add("captured %s", sumOf(o.Captured, o.CapturedAmounts))
+	if o.Released > 0 {
+		add("left %s orphaned", plural(o.Released, "hold", "holds"))
+	}
+	add("parked %s", counts(o.Parked))
+	return rows
+}
+
+func sumOf(n int, amounts map[string]string) string {
+	if n == 0 {
+		return "none"
+	}
+	return fmt.Sprintf("%d: %s", n, amountsInWords(amounts))
+}
+
+// amountsInWords says sums of several currencies.
+func amountsInWords(amounts map[string]string) string {
+	var parts []string
+	for _, currency := range slices.Sorted(maps.Keys(amounts)) {
+		parts = append(parts, money(amounts[currency], currency))
+	}
+	return strings.Join(parts, " and ")
+}
+
+// observedRows tell what would have been sent for a preauthorization, none when
+// nothing would.
+func observedRows(r control.Record) [][]cell {
+	o := r.Observed
+	if o == nil {
+		return nil
+	}
+	amount := money(o.Amount, o.Currency)
+	var rows [][]cell
+	add := func(i ink, format string, args ...any) {
+		title := ""
+		if len(rows) == 0 {
+			title = "in the shadow"
+		}
+		rows = append(rows, []cell{say("%s", title), i.inked(format, args...)})
+	}
+	if o.Seen != r.Seen {
+		add(noInk, "the PMS said %s at %s", seen(o.Seen), moment(o.Updated))
+	}
+	if at := o.Created; at != nil {
+		add(noInk, "it would have been created at %s: %s on %s", moment(*at), amount, method(o.PaymentMethodID))
+	}
+	if at := o.Captured; at != nil {
+		add(noInk, "it would have been captured at %s: %s", moment(*at), amount)
+	}
+	if at := o.Released; at != nil {
+		add(warning, "the PMS released it at %s, and v4 could not have voided it", moment(*at))
+	}
+	if k := o.Parked; k != nil {
+		add(warning, "it would be parked as %s since %s: %s", k.Reason, moment(k.Since), k.Detail)
+	}
+	return rows
+}
