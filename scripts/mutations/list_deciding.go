@@ -8,7 +8,7 @@ var deciding = []mutation{
 		name: "fuse", money: true,
 		takes: "the fuse: a plan of any size is sent",
 		edits: []edit{
-			{"sync/engine/poll.go", "\tkeep := most > 0 || run.c.preview\n", "\tkeep := run.c.preview\n"},
+			{"sync/engine/poll.go", "\tkeep := most > 0 || run.c.preview || run.c.observe\n", "\tkeep := run.c.preview || run.c.observe\n"},
 			{"sync/engine/poll.go", "\tif most := run.maxActions(); most > 0 && run.requests > most {\n", "\tif most := run.maxActions(); most < 0 {\n"},
 		},
 		red: []test{{"sync/engine", "TestAFuseLetsAllThroughOrNothing"}},

@@ -68,11 +68,17 @@ var reading = []mutation{
 		name:  "discovery",
 		takes: "remembering who was discovered: a failed page shortens the list",
 		edits: []edit{{
-			"sync/engine/list.go",
+			"sync/engine/discover.go",
 			"\treturn slices.Collect(maps.Keys(known)), failed\n",
 			"\tif failed != nil {\n\t\treturn nil, failed\n\t}\n\treturn slices.Collect(maps.Keys(known)), nil\n",
 		}},
 		red: []test{{"sync/engine", "TestAFailedPageNeverShortensTheList"}},
+	},
+	{
+		name:  "mark-of-a-failed-walk",
+		takes: "the rule that a walk that failed does not move the mark: what it did not read is never asked for",
+		edits: []edit{{"sync/engine/discover.go", "\tif failed == nil && run.unfinished != nil {\n", "\tif run.unfinished != nil {\n"}},
+		red:   []test{{"sync/engine", "TestManyPagesAreFollowedByWhatIsNew"}},
 	},
 	{
 		name:  "conflicting",
@@ -83,7 +89,7 @@ var reading = []mutation{
 	{
 		name:  "unfinished-customers",
 		takes: "polling who has left the list with something unfinished",
-		edits: []edit{{"sync/engine/list.go", "\t\t\tids = append(ids, rec.CustomerID)\n", ""}},
+		edits: []edit{{"sync/engine/list.go", "\t\t\tids = append(ids, id)\n", ""}},
 		red:   []test{{"sync/engine", "TestUnfinishedCustomersArePolledAfterTheyHaveLeftTheList"}},
 	},
 }

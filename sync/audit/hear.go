@@ -46,10 +46,7 @@ func (a *audit) method(ctx context.Context, p property, shown preauth.Preauthori
 	if !m.Ask {
 		return m, nil
 	}
-	card := strings.TrimSpace(shown.CardID)
-	if id, err := preauth.ParseID(card); err == nil {
-		card = string(id)
-	}
+	card := plan.CardKey(shown.CardID)
 	if card == "" {
 		return plan.Method{Missing: "the PMS names no card, so that no payment method can be looked up"}, nil
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"go.uber.org/zap"
 
@@ -24,7 +23,7 @@ func (run *propertyRun) lookUp(
 	}
 	asked := map[string]bool{}
 	for _, p := range all {
-		if card := cardOf(p); card != "" && !asked[card] && run.methods.Find(p).Ask && wants(p) {
+		if card := plan.CardKey(p.CardID); card != "" && !asked[card] && run.methods.Find(p).Ask && wants(p) {
 			asked[card] = true
 		}
 	}
@@ -112,10 +111,10 @@ func (run *propertyRun) methodOf(p preauth.Preauthorization, answers map[string]
 	if !m.Ask {
 		return m
 	}
-	if answer, ok := answers[cardOf(p)]; ok {
+	if answer, ok := answers[plan.CardKey(p.CardID)]; ok {
 		return answer.Method()
 	}
-	if cardOf(p) == "" {
+	if plan.CardKey(p.CardID) == "" {
 		return plan.Method{Missing: "the PMS names no card, so that no payment method can be looked up"}
 	}
 	return plan.Method{Unread: true}
@@ -123,20 +122,11 @@ func (run *propertyRun) methodOf(p preauth.Preauthorization, answers map[string]
 
 // unlearn forgets which method a card is, once a create with it has been refused.
 func (s *sinkRuntime) unlearn(ctx context.Context, run *propertyRun, rec plan.Record) error {
-	card := cardOf(preauth.Preauthorization{CardID: rec.CardID})
+	card := plan.CardKey(rec.CardID)
 	if run.p == nil || run.p.opts.Lookup == "" || card == "" {
 		return nil
 	}
 	return s.e.commit(ctx, plan.Batch{LookedUp: []plan.LookedUp{{Sink: s.name, Field: run.p.opts.Lookup, CardID: card}}})
-}
-
-// cardOf spells a card's Id in one way: as this program spells UUIDs, else as the
-// PMS does.
-func cardOf(p preauth.Preauthorization) string {
-	if id, err := preauth.ParseID(p.CardID); err == nil {
-		return string(id)
-	}
-	return strings.TrimSpace(p.CardID)
 }
 
 // wouldCreate tells whether nothing but the payment method is open before a create.

@@ -24,6 +24,15 @@ type Method struct {
 	Unread bool
 }
 
+// CardKey spells a card's Id as it is looked up: as this program spells UUIDs, else
+// as the PMS does.
+func CardKey(cardID string) string {
+	if id, err := preauth.ParseID(cardID); err == nil {
+		return string(id)
+	}
+	return strings.TrimSpace(cardID)
+}
+
 // Method gives the answer that was looked up.
 func (l LookedUp) Method() Method {
 	if l.ID > 0 {
