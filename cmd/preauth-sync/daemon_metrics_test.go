@@ -12,6 +12,7 @@ import (
 	"github.com/shopspring/decimal"
 
 	"github.com/preauth-sync/preauth-sync/internal/simulator"
+	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
 
 // scrape gives the value of every series, as Prometheus would read it.
@@ -50,12 +51,15 @@ func TestMetricsShowWhatACycleDid(t *testing.T) {
 	d := w.daemon(t)
 	d.ready(t)
 	now := d.scrape(t)
-	var parked decimal.Decimal
+	var held, parked decimal.Decimal
 	d.stop(t)
 	for id, rec := range w.records(t) {
-		if rec.Park != nil {
-			p, _ := w.Preauthorization(id)
+		p, _ := w.Preauthorization(id)
+		switch {
+		case rec.Park != nil:
 			parked = parked.Add(p.Amount)
+		case rec.Phase == plan.Created:
+			held = held.Add(p.Amount)
 		}
 	}
 	for series, want := range map[string]float64{
@@ -65,6 +69,7 @@ func TestMetricsShowWhatACycleDid(t *testing.T) {
 		`preauth_sync_parked{property="hotel-1",reason="unknown_state"}`:      1,
 		`preauth_sync_parked{property="hotel-1",reason="rejected"}`:           1,
 		`preauth_sync_parked{property="hotel-1",reason="unknown_capture"}`:    0,
+		`preauth_sync_held_amount{currency="EUR",property="hotel-1"}`:         held.InexactFloat64(),
 		`preauth_sync_parked_amount{currency="EUR",property="hotel-1"}`:       parked.InexactFloat64(),
 		`preauth_sync_paused{property="hotel-1"}`:                             0,
 		`preauth_sync_fuse_blown{property="hotel-1"}`:                         0,
@@ -123,7 +128,7 @@ func TestHealthIsAnsweredFromTheStart(t *testing.T) {
 		body   string
 	}{
 		"/healthz":       {http.StatusOK, "ok\n"},
-		"/readyz":        {http.StatusServiceUnavailable, `{"ready":false,"problems":["the first cycle is not over yet"]}` + "\n"},
+		"/readyz":        {http.StatusServiceUnavailable, `{"ready":false,"problems":["the first cycle is not over yet"],"notes":[]}` + "\n"},
 		"/":              {http.StatusNotFound, "404 page not found\n"},
 		"/debug/pprof/":  {http.StatusNotFound, "404 page not found\n"},
 		"/metrics/extra": {http.StatusNotFound, "404 page not found\n"},

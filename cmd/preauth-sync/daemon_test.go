@@ -134,7 +134,7 @@ func (d *daemon) get(t *testing.T, path string) (status int, body string) {
 // ready waits until /readyz says that nothing keeps the daemon from its work.
 func (d *daemon) ready(t *testing.T) {
 	t.Helper()
-	d.becomes(t, http.StatusOK, `{"ready":true,"problems":[]}`)
+	d.becomes(t, http.StatusOK, `{"ready":true,"problems":[],"notes":[`)
 }
 
 // becomes waits until /readyz answers with a status and a text.
