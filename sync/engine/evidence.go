@@ -81,7 +81,7 @@ func (s *sinkRuntime) controlShows(ctx context.Context, c *cycle) (bool, error) 
 	if slices.ContainsFunc(holds, func(h preauth.Hold) bool { return h.Token == control.Token }) {
 		return true, nil
 	}
-	s.e.log.Error("the sink does not show a token that it kept before: the absence of another proves nothing until it shows a new one",
-		telemetry.Event(telemetry.TokenHidden), telemetry.CycleID(c.id), telemetry.Identity(control.Identity))
+	s.log(c).Error("the sink does not show a token that it kept before: the absence of another proves nothing until it shows a new one",
+		telemetry.Event(telemetry.TokenHidden), telemetry.Identity(control.Identity))
 	return false, s.update(ctx, func(doc *plan.Sink) { doc.Proof, doc.Candidate = plan.ProofOpen, nil })
 }

@@ -117,7 +117,7 @@ func (s *sinkRuntime) decideProof(ctx context.Context, c *cycle, proof plan.Proo
 	if err != nil {
 		return err
 	}
-	log := s.e.log.With(telemetry.CycleID(c.id))
+	log := s.log(c)
 	if proof == plan.ProofKept {
 		log.Info("the sink keeps the tokens it is given: unknown creates can be looked up", telemetry.Event(telemetry.TokenKept))
 		return nil

@@ -176,8 +176,8 @@ func (s *sinkRuntime) throttle(c *cycle, asked time.Duration, resends int) bool 
 	if wait <= 0 {
 		wait = s.backoff(resends)
 	}
-	s.e.log.Warn("the sink asked for patience", telemetry.Event(telemetry.SinkThrottled),
-		telemetry.CycleID(c.id), zap.Int64("wait_ms", wait.Milliseconds()))
+	s.log(c).Warn("the sink asked for patience", telemetry.Event(telemetry.SinkThrottled),
+		zap.Int64("wait_ms", wait.Milliseconds()))
 	s.delay(wait)
 	if wait > maxHoldOff {
 		s.giveUp(c, fmt.Errorf("v4 asked not to be written to for %s", wait))

@@ -110,8 +110,8 @@ func (s *sinkRuntime) listAll(ctx context.Context, c *cycle) error {
 		return err
 	}
 	if (found.tokens > 0 || s.e.isOlder()) && !c.preview {
-		s.e.log.Warn("an earlier instance has written to this v4: waiting for what it may have under way",
-			telemetry.Event(telemetry.SinkListed), telemetry.CycleID(c.id), zap.Int("tokens", found.tokens))
+		s.log(c).Warn("an earlier instance has written to this v4: waiting for what it may have under way",
+			telemetry.Event(telemetry.SinkListed), zap.Int("tokens", found.tokens))
 		if err := s.e.sleep(ctx, time.Until(s.e.started.Add(s.opts.Timeout+s.opts.Settle))); err != nil {
 			return err
 		}
@@ -128,7 +128,7 @@ func (s *sinkRuntime) listAll(ctx context.Context, c *cycle) error {
 	if err := s.update(ctx, func(doc *plan.Sink) { doc.Listed, doc.TokensAtCreation = true, found.tokens > 0 }); err != nil {
 		return err
 	}
-	s.e.log.Info("the sink's holds are known", telemetry.Event(telemetry.SinkListed), telemetry.CycleID(c.id),
+	s.log(c).Info("the sink's holds are known", telemetry.Event(telemetry.SinkListed),
 		zap.Int("holds", found.holds), zap.Int("tokens", found.tokens))
 	return nil
 }
@@ -154,7 +154,7 @@ func (s *sinkRuntime) walk(ctx context.Context, c *cycle) (found listing, err er
 		return found, err
 	}
 	if found.holds > 0 {
-		s.e.log.Info("the sink's new holds are known", telemetry.Event(telemetry.SinkListed), telemetry.CycleID(c.id),
+		s.log(c).Info("the sink's new holds are known", telemetry.Event(telemetry.SinkListed),
 			zap.Int("holds", found.holds), zap.Int("tokens", found.tokens))
 	}
 	return found, s.checkUnmatched(ctx)
