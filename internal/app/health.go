@@ -174,9 +174,12 @@ func (s *service) holdings(ctx context.Context) ([]telemetry.Holding, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.mu.Lock()
+	mode := s.desk.Config.Mirror.Mode
+	s.mu.Unlock()
 	var all []telemetry.Holding
 	for _, name := range s.metrics.Known() {
-		holding := telemetry.Holding{Property: name}
+		holding := telemetry.Holding{Property: name, Mode: string(mode)}
 		var enterprise preauth.ID
 		if at := slices.IndexFunc(known, func(p plan.Property) bool { return p.Name == name }); at >= 0 {
 			p := known[at]

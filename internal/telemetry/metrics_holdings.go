@@ -16,6 +16,8 @@ import (
 type Holding struct {
 	Property string
 	plan.Tally
+	// Mode is mirror.mode.
+	Mode string
 	// Paused is set while writes of the property, or all writes, are paused.
 	Paused bool
 	// FuseBlown is set when the last cycle sent nothing, because its plan was above the fuse.
@@ -33,7 +35,7 @@ type holdings struct {
 	clock func() time.Time
 	read  atomic.Pointer[func() ([]Holding, error)]
 
-	phases, parked, oldest, paused, fuse *prometheus.Desc
+	phases, parked, oldest, mode, paused, fuse *prometheus.Desc
 	// What is at risk, by how.
 	held, awaiting, parkedAmount *prometheus.Desc
 }
@@ -48,6 +50,7 @@ func newHoldings(clock func() time.Time) *holdings {
 		phases: desc("preauthorizations", "Preauthorizations in the ledger by phase.", "phase"),
 		parked: desc("parked", "Parked preauthorizations by reason.", "reason"),
 		oldest: desc("oldest_parked_seconds", "For how long the oldest parked preauthorization has been parked; 0 when there is none."),
+		mode:   desc("mode", "1 for the mode that is on: full, capture_only or observe.", "mode"),
 		paused: desc("paused", "1 while the property's writes are paused, by itself or with all others, else 0."),
 		fuse:   desc("fuse_blown", "1 when the property's last cycle sent nothing, because its plan was above the fuse, else 0."),
 
@@ -59,7 +62,7 @@ func newHoldings(clock func() time.Time) *holdings {
 
 // Describe names the gauges.
 func (h *holdings) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{h.phases, h.parked, h.oldest, h.paused, h.fuse, h.held, h.awaiting, h.parkedAmount} {
+	for _, d := range []*prometheus.Desc{h.phases, h.parked, h.oldest, h.mode, h.paused, h.fuse, h.held, h.awaiting, h.parkedAmount} {
 		to <- d
 	}
 }
@@ -112,6 +115,7 @@ func (h *holdings) collect(to chan<- prometheus.Metric, holding Holding, now tim
 		age = max(0, now.Sub(holding.OldestParked))
 	}
 	send(h.oldest, age.Seconds())
+	send(h.mode, 1, holding.Mode)
 	send(h.paused, flag(holding.Paused))
 	send(h.fuse, flag(holding.FuseBlown))
 }

@@ -119,9 +119,10 @@ func TestWhatTheLedgerHoldsIsReadAtTheScrape(t *testing.T) {
 		OldestParked: moment().Add(-90 * time.Second),
 	}
 	m.Holdings(func() ([]telemetry.Holding, error) {
-		return []telemetry.Holding{{Property: "prague", Tally: tally, FuseBlown: true}, {Property: "brno", Paused: true}}, nil
+		return []telemetry.Holding{{Property: "prague", Tally: tally, Mode: "full", FuseBlown: true}, {Property: "brno", Mode: "observe", Paused: true}}, nil
 	})
 	want := map[string]float64{
+		`preauth_sync_mode{mode="full",property="prague"}`: 1, `preauth_sync_mode{mode="observe",property="brno"}`: 1,
 		`preauth_sync_fuse_blown{property="prague"}`: 1, `preauth_sync_fuse_blown{property="brno"}`: 0,
 		`preauth_sync_paused{property="prague"}`: 0, `preauth_sync_paused{property="brno"}`: 1,
 		`preauth_sync_held_amount{currency="EUR",property="prague"}`:             18204.5,

@@ -90,6 +90,7 @@ func bad() map[string]struct {
 		"PreauthSyncWaitsForOperator": {[]change{{`preauth_sync_parked{reason="first_seen_charged"}`, becomes(2)}}, 5 * time.Hour},
 		"PreauthSyncParkedTooLong":    {[]change{{`preauth_sync_oldest_parked_seconds`, becomes(90000)}}, 5 * time.Minute},
 		"PreauthSyncParkedMoney":      {[]change{{`preauth_sync_parked_amount`, becomes(6000)}}, 2 * time.Hour},
+		"PreauthSyncAwaitsCapture":    {[]change{{`preauth_sync_awaiting_capture_amount{property="hotel-1",currency="EUR"}`, becomes(120)}}, 3 * time.Hour},
 		"PreauthSyncInDoubt":          {[]change{{`preauth_sync_preauthorizations{phase="creating"}`, becomes(1)}}, 35 * time.Minute},
 		"PreauthSyncWritesUnanswered": {[]change{
 			{`preauth_sync_actions_total{property="hotel-1",action="capture",outcome="unknown"}`, grows(60)},
@@ -113,9 +114,12 @@ func calm() map[string][]change {
 		"a restart":                        {{`up`, lasts(3*time.Minute, becomes(0))}, {`process_start_time_seconds`, becomes(2e9)}},
 		"a first cycle that takes a while": {{`preauth_sync_last_success_timestamp_seconds`, lasts(12*time.Minute, becomes(0))}, {`preauth_sync_ready`, lasts(12*time.Minute, becomes(0))}},
 		"a write in flight":                {{`preauth_sync_preauthorizations{phase="capturing"}`, lasts(12*time.Minute, becomes(3))}},
-		"a pause of an hour":               {{`preauth_sync_paused`, lasts(time.Hour, becomes(1))}},
-		"one 429":                          {{`preauth_sync_requests_total{api="v4",operation="search",code="429"}`, becomes(1)}},
-		"a card without a payment method":  {{`preauth_sync_parked{reason="no_payment_method"}`, lasts(time.Hour, becomes(1))}},
+		"a capture that is awaited for a while": {{
+			`preauth_sync_awaiting_capture_amount{property="hotel-1",currency="EUR"}`, lasts(time.Hour, becomes(120)),
+		}},
+		"a pause of an hour":              {{`preauth_sync_paused`, lasts(time.Hour, becomes(1))}},
+		"one 429":                         {{`preauth_sync_requests_total{api="v4",operation="search",code="429"}`, becomes(1)}},
+		"a card without a payment method": {{`preauth_sync_parked{reason="no_payment_method"}`, lasts(time.Hour, becomes(1))}},
 		"a few errors among many requests": {
 			{`preauth_sync_requests_total{api="v4",operation="create",code="200"}`, grows(600)},
 			{`preauth_sync_requests_total{api="v4",operation="create",code="error"}`, grows(60)},

@@ -34,8 +34,24 @@ type sample struct {
 }
 
 // scraped gives what Prometheus would store of a real daemon that mirrors from a
-// simulator to a simulator, with something parked.
+// simulator to a simulator, with something held and something parked.
 func scraped(t *testing.T) []sample {
+	t.Helper()
+	return scrapedAfter(t, func(string, string, string) {})
+}
+
+// halted gives what it would store of one that is paused while the PMS charges: that
+// awaits its capture.
+func halted(t *testing.T) []sample {
+	t.Helper()
+	return scrapedAfter(t, func(program, config, apis string) {
+		enter(t, program, "-c", config, "run", "--once")
+		enter(t, program, "-c", config, "pause")
+		ask(t, http.MethodPost, apis+"/simulator/preauthorizations", `{"id":"153e014f-b76c-423c-a1e7-443cc354ab01","state":"Charged"}`)
+	})
+}
+
+func scrapedAfter(t *testing.T, work func(program, config, apis string)) []sample {
 	t.Helper()
 	program := build(t)
 	dir := t.TempDir()
@@ -50,6 +66,7 @@ func scraped(t *testing.T) []sample {
 	if err := os.WriteFile(config, []byte(listening), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	work(program, config, apis)
 	start(t, program, "cycle.finished", "-c", config, "run")
 	ready(t, "http://"+address+"/readyz")
 	return append(parse(t, get(t, "http://"+address+"/metrics")), sample{
@@ -66,6 +83,14 @@ func build(t *testing.T) string {
 		t.Fatalf("%v\n%s", err, output)
 	}
 	return program
+}
+
+// enter runs a command to its end.
+func enter(t *testing.T, program string, args ...string) {
+	t.Helper()
+	if output, err := exec.CommandContext(t.Context(), program, args...).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %v\n%s", args, err, output)
+	}
 }
 
 // start runs the program for the test's length, waits for a line with a text, and

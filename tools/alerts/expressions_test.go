@@ -137,7 +137,7 @@ func (v vocabulary) unknown(metric string, m *labels.Matcher) []string {
 }
 
 func TestEveryExpressionAsksForWhatTheDaemonExports(t *testing.T) {
-	known := exported(scraped(t))
+	known := exported(append(scraped(t), halted(t)...))
 	known.documented(t)
 	for _, e := range expressions(t) {
 		parsed, err := newParser().ParseExpr(e.text)
