@@ -1,6 +1,7 @@
 package preauth
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -122,6 +123,18 @@ func (e *SinkRefusal) Error() string {
 	}
 	return text
 }
+
+// CardMethods is a sink's answer to which of its payment methods a card is.
+type CardMethods struct {
+	// Methods carry the card's Id, active or not; they are distinct.
+	Methods []PaymentMethod
+	// Fault says why the answer cannot be used, though there was one: v4 refused the
+	// question, or what it says of a method is not clear. Methods are then empty.
+	Fault string
+}
+
+// ErrUnanswered is wrapped where a sink did not answer at all.
+var ErrUnanswered = errors.New("it did not answer")
 
 // PaymentMethod is what a sink says of one of its payment methods.
 type PaymentMethod struct {

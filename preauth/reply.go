@@ -1,6 +1,9 @@
 package preauth
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // Reply is one complete reply of the source for some customers.
 type Reply struct {
@@ -20,6 +23,10 @@ type RefusedCustomer struct {
 	CustomerID ID
 	Reason     string
 }
+
+// ErrOddEntries is wrapped where the source's list of customers is complete but for
+// entries that name nobody who could be asked for.
+var ErrOddEntries = errors.New("entries of the list that name no customer")
 
 // FoundCustomer is a customer whom discovery has shown.
 type FoundCustomer struct {

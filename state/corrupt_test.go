@@ -38,7 +38,8 @@ func sample(t *testing.T, path string, records int) []byte {
 			{Sink: "v4", Field: "identifier", CardID: string(ledgertest.ID(1)), ID: 4, At: ledgertest.At(1)},
 			{Sink: "v4", Field: "identifier", CardID: "card", Found: "none", At: ledgertest.At(2)},
 		},
-		Observed: []plan.Observed{ledgertest.FullObserved(1)},
+		Observed:      []plan.Observed{ledgertest.FullObserved(1)},
+		ObservedReads: []plan.CustomerRead{{Enterprise: ledgertest.ID(9), CustomerID: ledgertest.ID(7), Cycle: 3}},
 	}
 	for n := range records {
 		batch.Records = append(batch.Records, ledgertest.HeldRecord(n))
@@ -211,6 +212,7 @@ type everything struct {
 	Pauses              []plan.Pause
 	LookedUp            map[string]plan.LookedUp
 	Observed            []plan.Observed
+	ObservedCycles      map[preauth.ID]uint64
 	Owners              map[string]preauth.ID
 	Account             account
 }
@@ -228,7 +230,7 @@ func dump(t *testing.T, path string) everything {
 func contents(t *testing.T, l ledgertest.Ledger) (all everything) {
 	t.Helper()
 	ctx := t.Context()
-	var errs [12]error
+	var errs [13]error
 	errs[0] = l.Each(ctx, func(r plan.Record) error {
 		all.Records = append(all.Records, r)
 		lines, err := l.Journal(ctx, r.ID)
@@ -245,6 +247,7 @@ func contents(t *testing.T, l ledgertest.Ledger) (all everything) {
 	all.Pauses, errs[9] = l.Pauses(ctx)
 	all.LookedUp, errs[10] = l.LookedUp(ctx, "v4", "identifier", []string{"card", string(ledgertest.ID(1)), string(ledgertest.ID(2))})
 	errs[11] = l.EachObserved(ctx, "", func(o plan.Observed) error { all.Observed = append(all.Observed, o); return nil })
+	all.ObservedCycles, errs[12] = l.ObservedReads(ctx, ledgertest.ID(9), []preauth.ID{ledgertest.ID(7), ledgertest.ID(8)})
 	all.Owners = make(map[string]preauth.ID)
 	for _, sink := range []string{"", "v4", "b"} {
 		for identity := range int64(13) {

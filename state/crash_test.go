@@ -3,6 +3,7 @@ package state_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -42,6 +43,7 @@ func victim(path string) {
 				batch := batchOf(id)
 				batch.LookedUp = []plan.LookedUp{{Sink: "v4", Field: "identifier", CardID: string(ledgertest.ID(id)), ID: 4, At: ledgertest.At(1)}}
 				batch.Observed = []plan.Observed{ledgertest.FullObserved(id)}
+				batch.ObservedReads = []plan.CustomerRead{{Enterprise: ledgertest.ID(1 << 20), CustomerID: ledgertest.ID(id), Cycle: 1}}
 				err := l.Commit(context.Background(), batch)
 				out.Lock()
 				if err != nil {
@@ -92,9 +94,10 @@ func TestAKilledProcessLosesNothingThatWasReportedStored(t *testing.T) {
 		}
 		card := string(ledgertest.ID(id))
 		answers, errA := l.LookedUp(t.Context(), "v4", "identifier", []string{card})
-		entries, errE := l.Observed(t.Context(), []preauth.ID{ledgertest.ID(id)})
-		if len(answers) != 1 || len(entries) != 1 || errA != nil || errE != nil {
-			t.Fatalf("of record %d: %d answers, %v, %d entries, %v", id, len(answers), errA, len(entries), errE)
+		entries, errE := l.Observed(t.Context(), ledgertest.ID(1<<20), []preauth.ID{ledgertest.ID(id)})
+		reads, errR := l.ObservedReads(t.Context(), ledgertest.ID(1<<20), []preauth.ID{ledgertest.ID(id)})
+		if err := errors.Join(errA, errE, errR); len(answers) != 1 || len(entries) != 1 || len(reads) != 1 || err != nil {
+			t.Fatalf("of record %d: %d answers, %d entries, %d reads, %v", id, len(answers), len(entries), len(reads), err)
 		}
 	}
 	if f := l.File(); f.Generation != 5 || f.Older != "" {

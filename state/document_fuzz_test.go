@@ -130,7 +130,7 @@ func (l *Ledger) learntDocuments(tb testing.TB) []documentType {
 			plan.LookedUp{Sink: "v4", Field: "identifier", CardID: shown, ID: 1 << 40, At: time.Unix(1_790_000_000, 0)},
 			plan.LookedUp{Sink: "v4", Field: "identifier", CardID: shown, Found: "none", At: time.Unix(0, 0)}))
 	}
-	return append(types, document(bucketObserved, id[:], l.decodeObserved,
+	return append(types, document(bucketObserved, append(id[:], id[:]...), l.decodeObserved,
 		func(key []byte, o plan.Observed) ([]byte, error) {
 			w, err := toWireObserved(o)
 			return putIf(l.codec, bucketObserved, key, w, err)
@@ -266,7 +266,7 @@ func sampleEntries() []plan.Entry {
 func sampleProperties() []plan.Property {
 	at := time.UnixMilli(1_790_000_000_123)
 	return []plan.Property{{Enterprise: someID}, {
-		Enterprise: someID, Revision: 3, Name: "prague", Sink: "v4", Cycle: 8, FirstRunDone: true, ObservedSince: at,
+		Enterprise: someID, Revision: 3, Name: "prague", Sink: "v4", Cycle: 8, FirstRunDone: true, ObservedSince: at, ObservedFirstRunDone: true,
 		LastCycle: &plan.CycleReport{
 			CycleID: "c", Started: at, Finished: at, OK: true, Error: "e", Fuse: true, Counts: plan.Counts{Polled: 1, Failed: 2},
 		},
@@ -284,9 +284,9 @@ func sampleObserved() []plan.Observed {
 	at := time.UnixMilli(1_790_000_000_123)
 	amount := preauth.Money{Amount: decimal.RequireFromString("123.45"), Currency: "EUR"}
 	seen := plan.Observation{State: preauth.Charged, Active: true, Amount: amount}
-	return []plan.Observed{{ID: someID, Updated: at}, {
-		ID: someID, Enterprise: someID, CustomerID: someID, Seen: seen, Amount: amount, PaymentMethodID: 42,
-		Created: at, Captured: at, Released: at, Updated: at,
+	return []plan.Observed{{ID: someID, Enterprise: someID, CardID: "no UUID", Updated: at}, {
+		ID: someID, Enterprise: someID, CustomerID: someID, CardID: string(someID), History: plan.HistoryOld, Baselined: at,
+		Seen: seen, Amount: amount, PaymentMethodID: 42, Created: at, Captured: at, Released: at, Updated: at,
 		Park: &plan.Park{Reason: plan.AmountChanged, Seen: seen, Since: at, Detail: "another amount"},
 	}}
 }

@@ -165,12 +165,11 @@ func checkBucket(p *pages, name string, root bucketRoot) (stored bool, err error
 // describe names a document for people.
 func describe(bucket string, key []byte) string {
 	switch bucket {
-	case bucketRecords, bucketProperties, bucketTallies, bucketPauses, bucketObserved:
+	case bucketRecords, bucketProperties, bucketTallies, bucketPauses:
 		if len(key) == idLength {
 			names := map[string]string{
 				bucketRecords: "record ", bucketProperties: "property ",
 				bucketTallies: "the tally of ", bucketPauses: "the pause of ",
-				bucketObserved: "what was observed of ",
 			}
 			return names[bucket] + string(keyID(key))
 		}
@@ -178,7 +177,7 @@ func describe(bucket string, key []byte) string {
 		if len(key) == idLength+seqLength {
 			return "journal line " + strconv.FormatUint(binary.BigEndian.Uint64(key[idLength:]), 10) + " of " + string(keyID(key[:idLength]))
 		}
-	case bucketUnfinished, bucketParked, bucketCustomers, bucketDiscovered:
+	case bucketUnfinished, bucketParked, bucketCustomers, bucketDiscovered, bucketObserved, bucketObservedReads:
 		if len(key) >= 2*idLength {
 			return bucket + " " + string(keyID(key[:idLength])) + " " + string(keyID(key[len(key)-idLength:]))
 		}

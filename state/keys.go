@@ -35,8 +35,9 @@ const (
 	bucketPauses = "pauses" // enterprise, zeros for all → since when, in milliseconds since 1970
 
 	// Since schema 4.
-	bucketLookedUp = "looked_up" // sink name, 0, field, 0, card → the sink's answer
-	bucketObserved = "observed"  // id → what would have been sent
+	bucketLookedUp      = "looked_up"      // sink name, 0, field, 0, card → the sink's answer
+	bucketObserved      = "observed"       // enterprise, id → what would have been sent
+	bucketObservedReads = "observed_reads" // enterprise, customer → the cycle first read in, of the report
 )
 
 // buckets lists those that a file of a schema has.
@@ -52,7 +53,7 @@ func buckets(version int) []string {
 		names = append(names, bucketPauses)
 	}
 	if version >= 4 {
-		names = append(names, bucketLookedUp, bucketObserved)
+		names = append(names, bucketLookedUp, bucketObserved, bucketObservedReads)
 	}
 	return names
 }

@@ -164,14 +164,17 @@ func TestAFileOfAnEarlierSchemaIsMigratedByAWriter(t *testing.T) {
 				Records: []plan.Record{r}, Discovered: []plan.Discovered{found}, Pauses: []plan.Pause{paused},
 				LookedUp: []plan.LookedUp{{Sink: "v4", Field: "identifier", CardID: "card", ID: 4, At: ledgertest.At(1)}},
 				Observed: []plan.Observed{ledgertest.FullObserved(1)},
+
+				ObservedReads: []plan.CustomerRead{{Enterprise: ledgertest.ID(9), CustomerID: ledgertest.ID(7), Cycle: 3}},
 			})
 			if err != nil {
 				t.Fatal(err)
 			}
 			got := contents(t, l)
-			if len(got.Account.Parked) != 4 || len(got.Pauses) != len(want.Pauses)+1 || len(got.LookedUp) != 1 || len(got.Observed) != 1 {
-				t.Errorf("%d parked, %d pauses, %d looked up, %d observed",
-					len(got.Account.Parked), len(got.Pauses), len(got.LookedUp), len(got.Observed))
+			if len(got.Account.Parked) != 4 || len(got.Pauses) != len(want.Pauses)+1 || len(got.LookedUp) != 1 ||
+				len(got.Observed) != 1 || len(got.ObservedCycles) != 1 {
+				t.Errorf("%d parked, %d pauses, %d looked up, %d observed, %d read",
+					len(got.Account.Parked), len(got.Pauses), len(got.LookedUp), len(got.Observed), len(got.ObservedCycles))
 			}
 			sameAccount(t, recount(t, l), got.Account)
 		})

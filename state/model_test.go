@@ -144,12 +144,19 @@ func drawLearnt(r *rapid.T, batch *plan.Batch) {
 	}
 	seen := plan.Observed{
 		ID:         ledgertest.ID(rapid.IntRange(0, 4).Draw(r, "observed")),
-		Enterprise: rapid.SampledFrom([]preauth.ID{"", ledgertest.ID(1), ledgertest.ID(2)}).Draw(r, "observed at"),
+		Enterprise: rapid.SampledFrom([]preauth.ID{ledgertest.ID(1), ledgertest.ID(9)}).Draw(r, "observed at"),
 	}
 	if at := rapid.IntRange(0, 3).Draw(r, "updated"); at > 0 {
 		seen.Updated = ledgertest.At(at)
 	}
 	batch.LookedUp, batch.Observed = append(batch.LookedUp, answer), append(batch.Observed, seen)
+	batch.ObservedReads = append(batch.ObservedReads, plan.CustomerRead{
+		Enterprise: ledgertest.ID(9), CustomerID: ledgertest.ID(rapid.IntRange(7, 8).Draw(r, "observed customer")),
+		Cycle: rapid.Uint64Range(1, 9).Draw(r, "observed cycle"),
+	})
+	if rapid.IntRange(0, 3).Draw(r, "unobserved") == 0 {
+		batch.Unobserved = append(batch.Unobserved, seen.Enterprise)
+	}
 }
 
 // TestAnOverlayBehavesAsTheModel does the same random things to a model, and to

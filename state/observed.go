@@ -1,6 +1,7 @@
 package state
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 
@@ -10,10 +11,48 @@ import (
 	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
 
-// observed puts and forgets entries of the report.
+// report forgets the report of enterprises, then puts and forgets entries and marks
+// customers as read in it.
+func (s *stager) report(batch plan.Batch) error {
+	if err := s.unobserved(batch.Unobserved); err != nil {
+		return err
+	}
+	if err := s.observed(batch.Observed); err != nil {
+		return err
+	}
+	for _, each := range batch.ObservedReads {
+		if _, err := idKey(each.Enterprise); err != nil {
+			return fmt.Errorf("the enterprise of a customer read in the report: %w", err)
+		}
+	}
+	return s.reads(bucketObservedReads, batch.ObservedReads, batch.Unobserved...)
+}
+
+func (s *stager) unobserved(enterprises []preauth.ID) error {
+	for _, each := range enterprises {
+		prefix, err := idKey(each)
+		if err != nil {
+			return fmt.Errorf("the enterprise of a report to forget: %w", err)
+		}
+		for _, bucket := range [...]string{bucketObserved, bucketObservedReads} {
+			cursor := s.tx.Bucket([]byte(bucket)).Cursor()
+			for key, _ := cursor.Seek(prefix); bytes.HasPrefix(key, prefix); key, _ = cursor.Next() {
+				s.l.touched(s.tx, 1)
+				s.writes = append(s.writes, write{bucket: bucket, key: bytes.Clone(key)})
+			}
+		}
+	}
+	return nil
+}
+
+// observed puts and forgets entries. One without an enterprise is refused, also where it
+// is to be forgotten: it would not be the one that was meant.
 func (s *stager) observed(entries []plan.Observed) error {
 	for _, each := range entries {
-		key, err := idKey(each.ID)
+		if _, err := idKey(each.Enterprise); err != nil {
+			return fmt.Errorf("the enterprise of what was observed of %.64q: %w", string(each.ID), err)
+		}
+		key, err := pairKey(each.Enterprise, each.ID)
 		if err != nil {
 			return fmt.Errorf("an entry of what was observed: %w", err)
 		}
@@ -32,8 +71,8 @@ func (s *stager) observed(entries []plan.Observed) error {
 	return nil
 }
 
-// Observed gives the entries that there are among the asked, by Id.
-func (l *Ledger) Observed(ctx context.Context, ids []preauth.ID) (map[preauth.ID]plan.Observed, error) {
+// Observed gives the entries of an enterprise that there are among the asked, by Id.
+func (l *Ledger) Observed(ctx context.Context, enterprise preauth.ID, ids []preauth.ID) (map[preauth.ID]plan.Observed, error) {
 	found := make(map[preauth.ID]plan.Observed)
 	err := l.viewNow(ctx, func(tx *bolt.Tx) error {
 		bucket := tx.Bucket([]byte(bucketObserved))
@@ -41,7 +80,7 @@ func (l *Ledger) Observed(ctx context.Context, ids []preauth.ID) (map[preauth.ID
 			return nil // a file of an earlier schema, opened ReadOnly
 		}
 		for _, id := range ids {
-			key, err := idKey(id)
+			key, err := pairKey(enterprise, id)
 			if err != nil {
 				return err
 			}
@@ -60,17 +99,24 @@ func (l *Ledger) Observed(ctx context.Context, ids []preauth.ID) (map[preauth.ID
 }
 
 // EachObserved hands over the entries of one enterprise, or of all for "", in the
-// order of their Ids. It reads those of the others too, so whoever wants all of
-// them asks once. What is committed meanwhile may be seen or not.
+// order of the enterprises, then of their Ids. What is committed meanwhile may be seen
+// or not.
 func (l *Ledger) EachObserved(ctx context.Context, enterprise preauth.ID, visit func(plan.Observed) error) error {
-	return scan(ctx, l, bucketObserved, nil, func(_ *bolt.Tx, key, value []byte) (plan.Observed, error) {
-		return l.decodeObserved(key, value)
-	}, func(o plan.Observed) error {
-		if enterprise != "" && o.Enterprise != enterprise {
-			return nil
+	var prefix []byte
+	if enterprise != "" {
+		var err error
+		if prefix, err = idKey(enterprise); err != nil {
+			return err
 		}
-		return visit(o)
-	})
+	}
+	return scan(ctx, l, bucketObserved, prefix, func(_ *bolt.Tx, key, value []byte) (plan.Observed, error) {
+		return l.decodeObserved(key, value)
+	}, visit)
+}
+
+// ObservedReads is ReadCycles of the report.
+func (l *Ledger) ObservedReads(ctx context.Context, enterprise preauth.ID, customers []preauth.ID) (map[preauth.ID]uint64, error) {
+	return l.readCycles(ctx, bucketObservedReads, enterprise, customers)
 }
 
 func (l *Ledger) decodeObserved(key, value []byte) (plan.Observed, error) {
@@ -78,10 +124,10 @@ func (l *Ledger) decodeObserved(key, value []byte) (plan.Observed, error) {
 	if err := l.codec.get(bucketObserved, key, value, &w); err != nil {
 		return plan.Observed{}, l.fault(bucketObserved, key, err)
 	}
-	if len(key) != idLength {
+	if len(key) != 2*idLength {
 		return plan.Observed{}, l.fault(bucketObserved, key, fmt.Errorf("its key has %d bytes", len(key)))
 	}
-	o, err := fromWireObserved(keyID(key), w)
+	o, err := fromWireObserved(keyID(key[:idLength]), keyID(key[idLength:]), w)
 	if err != nil {
 		return plan.Observed{}, l.fault(bucketObserved, key, err)
 	}

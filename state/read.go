@@ -167,9 +167,18 @@ func (l *Ledger) entry(key, value []byte) (plan.Entry, error) {
 // ReadCycles gives the cycle in which each customer was first read; those never
 // read are absent.
 func (l *Ledger) ReadCycles(ctx context.Context, enterprise preauth.ID, customers []preauth.ID) (map[preauth.ID]uint64, error) {
+	return l.readCycles(ctx, bucketCustomers, enterprise, customers)
+}
+
+func (l *Ledger) readCycles(
+	ctx context.Context, name string, enterprise preauth.ID, customers []preauth.ID,
+) (map[preauth.ID]uint64, error) {
 	found := make(map[preauth.ID]uint64, len(customers))
 	err := l.viewNow(ctx, func(tx *bolt.Tx) error {
-		bucket := tx.Bucket([]byte(bucketCustomers))
+		bucket := tx.Bucket([]byte(name))
+		if bucket == nil {
+			return nil // a file of an earlier schema, opened ReadOnly
+		}
 		for _, id := range customers {
 			key, err := pairKey(enterprise, id)
 			if err != nil {
@@ -179,8 +188,8 @@ func (l *Ledger) ReadCycles(ctx context.Context, enterprise preauth.ID, customer
 			if value == nil {
 				continue
 			}
-			if found[id], err = unsealNumber(bucketCustomers, key, value); err != nil {
-				return l.fault(bucketCustomers, key, err)
+			if found[id], err = unsealNumber(name, key, value); err != nil {
+				return l.fault(name, key, err)
 			}
 		}
 		return nil

@@ -3,6 +3,7 @@ package state
 import (
 	"bytes"
 	"fmt"
+	"slices"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -47,7 +48,7 @@ func (l *Ledger) stage(tx *bolt.Tx, batch plan.Batch) (*stager, error) {
 	if err := s.journal(batch.Journal); err != nil {
 		return nil, err
 	}
-	if err := s.customers(batch.Read); err != nil {
+	if err := s.reads(bucketCustomers, batch.Read); err != nil {
 		return nil, err
 	}
 	if err := s.discovered(batch.Discovered); err != nil {
@@ -56,7 +57,7 @@ func (l *Ledger) stage(tx *bolt.Tx, batch plan.Batch) (*stager, error) {
 	if err := s.lookedUp(batch.LookedUp); err != nil {
 		return nil, err
 	}
-	if err := s.observed(batch.Observed); err != nil {
+	if err := s.report(batch); err != nil {
 		return nil, err
 	}
 	if err := s.tokens(batch.Tokens); err != nil {
@@ -234,20 +235,20 @@ func (s *stager) journal(entries []plan.Entry) error {
 	return nil
 }
 
-func (s *stager) customers(read []plan.CustomerRead) error {
+// reads marks customers as read, if they are not yet. What is stored of the forgotten
+// enterprises does not count.
+func (s *stager) reads(bucket string, read []plan.CustomerRead, forgotten ...preauth.ID) error {
 	seen := make(map[string]bool, len(read))
 	for _, each := range read {
 		key, err := pairKey(each.Enterprise, each.CustomerID)
 		if err != nil {
 			return err
 		}
-		if seen[string(key)] || s.stored(bucketCustomers, key) != nil {
+		if seen[string(key)] || !slices.Contains(forgotten, each.Enterprise) && s.stored(bucket, key) != nil {
 			continue
 		}
 		seen[string(key)] = true
-		s.writes = append(s.writes, write{
-			bucket: bucketCustomers, key: key, value: sealNumber(bucketCustomers, key, each.Cycle),
-		})
+		s.writes = append(s.writes, write{bucket: bucket, key: key, value: sealNumber(bucket, key, each.Cycle)})
 	}
 	return nil
 }

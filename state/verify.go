@@ -33,6 +33,8 @@ type Report struct {
 	Pauses     int                `json:"pauses"`
 	LookedUp   int                `json:"looked_up"`
 	Observed   int                `json:"observed"`
+	// ObservedReads are the customers that the report counts as read.
+	ObservedReads int `json:"observed_reads"`
 	// Problems are the first things found wrong, in words; at most 20.
 	Problems []string `json:"problems,omitempty"`
 }
@@ -99,7 +101,7 @@ func (v *verifier) snapshot(ctx context.Context) error {
 		checks = append(checks, v.pauses)
 	}
 	if found.schema >= 4 {
-		checks = append(checks, v.lookedUp, v.observed)
+		checks = append(checks, v.lookedUp, v.observed, v.observedReads)
 	}
 	v.risks = found.schema >= 4
 	for _, each := range checks {
@@ -325,10 +327,18 @@ func (v *verifier) journal(ctx context.Context, tx *bolt.Tx) error {
 }
 
 func (v *verifier) customers(ctx context.Context, tx *bolt.Tx) error {
-	return v.each(ctx, tx, bucketCustomers, func(key, value []byte) error {
-		v.report.Customers++
-		if _, err := unsealNumber(bucketCustomers, key, value); err != nil || len(key) != 2*idLength {
-			v.problem("%s is wrong", describe(bucketCustomers, key))
+	return v.reads(ctx, tx, bucketCustomers, &v.report.Customers)
+}
+
+func (v *verifier) observedReads(ctx context.Context, tx *bolt.Tx) error {
+	return v.reads(ctx, tx, bucketObservedReads, &v.report.ObservedReads)
+}
+
+func (v *verifier) reads(ctx context.Context, tx *bolt.Tx, bucket string, entries *int) error {
+	return v.each(ctx, tx, bucket, func(key, value []byte) error {
+		*entries++
+		if _, err := unsealNumber(bucket, key, value); err != nil || len(key) != 2*idLength {
+			v.problem("%s is wrong", describe(bucket, key))
 		}
 		return nil
 	})

@@ -63,7 +63,9 @@ func TestVerifyFindsIndexesThatDisagree(t *testing.T) {
 		"an answer about a card of no form":        stray("looked_up", []byte("v4\x00identifier\x00\x09card")),
 		"an answer that cannot be decoded":         stray("looked_up", []byte("v4\x00identifier\x00\x02card")),
 		"what was observed under a wrong length":   stray("observed", []byte{7}),
-		"what was observed that cannot be decoded": stray("observed", bytes.Repeat([]byte{7}, 16)),
+		"what was observed that cannot be decoded": stray("observed", bytes.Repeat([]byte{7}, 32)),
+		"an observed read under a wrong length":    stray("observed_reads", []byte{7}),
+		"an observed read without a cycle":         stray("observed_reads", bytes.Repeat([]byte{7}, 32)),
 		"a pause under a wrong length":             stray("pauses", []byte{7}),
 		"a pause since no time":                    stray("pauses", bytes.Repeat([]byte{7}, 16)),
 	}
@@ -96,7 +98,7 @@ func TestVerifyCountsWhatThereIs(t *testing.T) {
 	want := state.Report{
 		Generation: 1, Records: 11, Phases: map[plan.Phase]int{plan.Created: 10, plan.Capturing: 1}, Unfinished: 11,
 		Parked: 1, Identities: 11, Journal: 10, Customers: 1, Discovered: 1, Properties: 1, Sinks: 1, Tokens: 1, Unmatched: 1,
-		Pauses: 2, LookedUp: 2, Observed: 1,
+		Pauses: 2, LookedUp: 2, Observed: 1, ObservedReads: 1,
 	}
 	if diff := ledgertest.Diff(want, report); diff != "" {
 		t.Fatal(diff)

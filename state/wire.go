@@ -89,12 +89,7 @@ func toWireRecord(r plan.Record) (wireRecord, error) {
 	if w.Enterprise, w.CustomerID, err = toWireOwners(r.Enterprise, r.CustomerID); err != nil {
 		return wireRecord{}, err
 	}
-	// Cards are UUIDs in practice; the API does not promise it.
-	if card, err := idKey(preauth.ID(r.CardID)); err == nil {
-		w.Card = card
-	} else {
-		w.CardText = r.CardID
-	}
+	w.Card, w.CardText = toWireCard(r.CardID)
 	if i := r.Intent; i != nil {
 		w.Intent = &wireIntent{
 			Action: uint8(i.Action), Attempt: i.Attempt, Amount: toWireMoney(i.Amount),
@@ -114,14 +109,11 @@ func fromWireRecord(id preauth.ID, w wireRecord) (plan.Record, error) {
 	var faults wireFaults
 	r := plan.Record{
 		ID: id, Revision: w.Revision, Enterprise: faults.id(w.Enterprise), CustomerID: faults.id(w.CustomerID),
-		CardID: w.CardText, Phase: faults.phase(w.Phase), Identity: w.Identity, Unsure: w.Unsure,
+		CardID: faults.card(w.Card, w.CardText), Phase: faults.phase(w.Phase), Identity: w.Identity, Unsure: w.Unsure,
 		Generation: w.Generation, Amount: faults.money(w.Amount), PaymentMethodID: w.PaymentMethodID,
 		HeldSince: fromMillis(w.HeldSince), Aged: w.Aged,
 		Sends: w.Sends, Seen: faults.observation(w.Seen), History: plan.History(w.History), Missing: w.Missing,
 		Park: faults.park(w.Park), Updated: fromMillis(w.Updated),
-	}
-	if w.Card != nil {
-		r.CardID = string(faults.id(w.Card))
 	}
 	if i := w.Intent; i != nil {
 		r.Intent = &plan.Intent{
@@ -176,6 +168,16 @@ func toWireID(id preauth.ID) ([]byte, error) {
 	return idKey(id)
 }
 
+// toWireCard gives a card's 16 bytes, or its text: cards are UUIDs in practice, and
+// the API does not promise it.
+func toWireCard(card string) (id []byte, text string) {
+	id, err := idKey(preauth.ID(card))
+	if err != nil {
+		return nil, card
+	}
+	return id, ""
+}
+
 func toMillis(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
@@ -208,6 +210,13 @@ func (f *wireFaults) id(b []byte) preauth.ID {
 		f.fault("an Id of %d bytes", len(b))
 	}
 	return preauth.ID(u.String())
+}
+
+func (f *wireFaults) card(id []byte, text string) string {
+	if id == nil {
+		return text
+	}
+	return string(f.id(id))
 }
 
 func (f *wireFaults) phase(n uint8) plan.Phase {

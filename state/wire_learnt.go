@@ -28,35 +28,42 @@ func fromWireLookedUp(sink, field, card string, w wireLookedUp) (plan.LookedUp, 
 	}, faults.err
 }
 
+// wireObserved is an entry of the report; whose it is stands in its key.
 type wireObserved struct {
-	Enterprise      []byte          `cbor:"1,keyasint,omitempty"`
-	CustomerID      []byte          `cbor:"2,keyasint,omitempty"`
-	Seen            wireObservation `cbor:"3,keyasint"`
-	Amount          *wireMoney      `cbor:"4,keyasint,omitempty"`
-	PaymentMethodID int64           `cbor:"5,keyasint,omitempty"`
-	Created         int64           `cbor:"6,keyasint,omitempty"`
-	Captured        int64           `cbor:"7,keyasint,omitempty"`
-	Released        int64           `cbor:"8,keyasint,omitempty"`
-	Park            *wirePark       `cbor:"9,keyasint,omitempty"`
-	Updated         int64           `cbor:"10,keyasint,omitempty"`
+	CustomerID      []byte          `cbor:"1,keyasint,omitempty"`
+	Card            []byte          `cbor:"2,keyasint,omitempty"`
+	CardText        string          `cbor:"3,keyasint,omitempty"`
+	History         uint8           `cbor:"4,keyasint,omitempty"`
+	Baselined       int64           `cbor:"5,keyasint,omitempty"`
+	Seen            wireObservation `cbor:"6,keyasint"`
+	Amount          *wireMoney      `cbor:"7,keyasint,omitempty"`
+	PaymentMethodID int64           `cbor:"8,keyasint,omitempty"`
+	Created         int64           `cbor:"9,keyasint,omitempty"`
+	Captured        int64           `cbor:"10,keyasint,omitempty"`
+	Released        int64           `cbor:"11,keyasint,omitempty"`
+	Park            *wirePark       `cbor:"12,keyasint,omitempty"`
+	Updated         int64           `cbor:"13,keyasint,omitempty"`
 }
 
 func toWireObserved(o plan.Observed) (wireObserved, error) {
 	w := wireObserved{
-		Seen: toWireObservation(o.Seen), Amount: toWireMoney(o.Amount), PaymentMethodID: o.PaymentMethodID,
+		History: uint8(o.History), Baselined: toMillis(o.Baselined), Seen: toWireObservation(o.Seen),
+		Amount: toWireMoney(o.Amount), PaymentMethodID: o.PaymentMethodID,
 		Created: toMillis(o.Created), Captured: toMillis(o.Captured), Released: toMillis(o.Released),
 		Park: toWirePark(o.Park), Updated: toMillis(o.Updated),
 	}
+	w.Card, w.CardText = toWireCard(o.CardID)
 	var err error
-	w.Enterprise, w.CustomerID, err = toWireOwners(o.Enterprise, o.CustomerID)
+	w.CustomerID, err = toWireID(o.CustomerID)
 	return w, err
 }
 
-func fromWireObserved(id preauth.ID, w wireObserved) (plan.Observed, error) {
+func fromWireObserved(enterprise, id preauth.ID, w wireObserved) (plan.Observed, error) {
 	var faults wireFaults
 	return plan.Observed{
-		ID: id, Enterprise: faults.id(w.Enterprise), CustomerID: faults.id(w.CustomerID),
-		Seen: faults.observation(w.Seen), Amount: faults.money(w.Amount), PaymentMethodID: w.PaymentMethodID,
+		ID: id, Enterprise: enterprise, CustomerID: faults.id(w.CustomerID), CardID: faults.card(w.Card, w.CardText),
+		History: plan.History(w.History), Baselined: fromMillis(w.Baselined), Seen: faults.observation(w.Seen),
+		Amount: faults.money(w.Amount), PaymentMethodID: w.PaymentMethodID,
 		Created: fromMillis(w.Created), Captured: fromMillis(w.Captured), Released: fromMillis(w.Released),
 		Park: faults.park(w.Park), Updated: fromMillis(w.Updated),
 	}, faults.err

@@ -27,15 +27,15 @@ func TestTheNumbersOfFieldsStayTheSame(t *testing.T) {
 			"11 TrackingID, 12 Reason, 13 Note, 14 RequestID"},
 		{wireCycle{}, "1 CycleID, 2 Started, 3 Finished, 4 OK, 5 Error, 6 Fuse, 7 Counts"},
 		{wireCounts{}, "1 Polled, 2 Created, 3 Captured, 4 Adopted, 5 Parked, 6 Released, 7 Skipped, 8 Failed"},
-		{wireProperty{}, "1 Revision, 2 Name, 3 Sink, 4 Cycle, 5 FirstRunDone, 6 LastCycle, 7 ObservedSince"},
+		{wireProperty{}, "1 Revision, 2 Name, 3 Sink, 4 Cycle, 5 FirstRunDone, 6 LastCycle, 7 ObservedSince, 8 ObservedFirstRunDone"},
 		{wireCandidate{}, "1 ID, 2 Identity, 3 Token, 4 Replied"},
 		{wireSink{}, "1 Revision, 2 Listed, 3 TokensAtCreation, 4 Proof, 5 Candidate, 6 Outage, 7 Address"},
 		{wireHold{}, "1 Identity, 2 PaymentMethodID, 3 Amount, 4 Token, 5 CreatedByUserID"},
 		{wireToken{}, "1 Token, 2 Holds, 3 Foreign"},
 		{wireTally{}, "1 Phases, 2 Parked, 3 ParkedAmounts, 4 Held, 5 Awaiting"},
 		{wireLookedUp{}, "1 At, 2 ID, 3 Found"},
-		{wireObserved{}, "1 Enterprise, 2 CustomerID, 3 Seen, 4 Amount, 5 PaymentMethodID, 6 Created, 7 Captured, 8 Released, 9 Park, " +
-			"10 Updated"},
+		{wireObserved{}, "1 CustomerID, 2 Card, 3 CardText, 4 History, 5 Baselined, 6 Seen, 7 Amount, 8 PaymentMethodID, 9 Created, " +
+			"10 Captured, 11 Released, 12 Park, 13 Updated"},
 		{wireFile{}, "1 ID, 2 Created, 3 Generation, 4 ConnectorAddress, 5 SinkAddress, 6 Older, 7 Backup, 8 Pruned"},
 	}
 	for _, each := range pinned {

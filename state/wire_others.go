@@ -66,19 +66,20 @@ type wireCounts struct {
 }
 
 type wireProperty struct {
-	Revision      uint64     `cbor:"1,keyasint"`
-	Name          string     `cbor:"2,keyasint,omitempty"`
-	Sink          string     `cbor:"3,keyasint,omitempty"`
-	Cycle         uint64     `cbor:"4,keyasint,omitempty"`
-	FirstRunDone  bool       `cbor:"5,keyasint,omitempty"`
-	LastCycle     *wireCycle `cbor:"6,keyasint,omitempty"`
-	ObservedSince int64      `cbor:"7,keyasint,omitempty"`
+	Revision             uint64     `cbor:"1,keyasint"`
+	Name                 string     `cbor:"2,keyasint,omitempty"`
+	Sink                 string     `cbor:"3,keyasint,omitempty"`
+	Cycle                uint64     `cbor:"4,keyasint,omitempty"`
+	FirstRunDone         bool       `cbor:"5,keyasint,omitempty"`
+	LastCycle            *wireCycle `cbor:"6,keyasint,omitempty"`
+	ObservedSince        int64      `cbor:"7,keyasint,omitempty"`
+	ObservedFirstRunDone bool       `cbor:"8,keyasint,omitempty"`
 }
 
 func toWireProperty(p plan.Property) wireProperty {
 	w := wireProperty{
 		Revision: p.Revision, Name: p.Name, Sink: p.Sink, Cycle: p.Cycle, FirstRunDone: p.FirstRunDone,
-		ObservedSince: toMillis(p.ObservedSince),
+		ObservedSince: toMillis(p.ObservedSince), ObservedFirstRunDone: p.ObservedFirstRunDone,
 	}
 	if c := p.LastCycle; c != nil {
 		w.LastCycle = &wireCycle{
@@ -92,7 +93,7 @@ func toWireProperty(p plan.Property) wireProperty {
 func fromWireProperty(enterprise preauth.ID, w wireProperty) plan.Property {
 	p := plan.Property{
 		Enterprise: enterprise, Revision: w.Revision, Name: w.Name, Sink: w.Sink, Cycle: w.Cycle,
-		FirstRunDone: w.FirstRunDone, ObservedSince: fromMillis(w.ObservedSince),
+		FirstRunDone: w.FirstRunDone, ObservedSince: fromMillis(w.ObservedSince), ObservedFirstRunDone: w.ObservedFirstRunDone,
 	}
 	if c := w.LastCycle; c != nil {
 		p.LastCycle = &plan.CycleReport{

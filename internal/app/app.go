@@ -240,7 +240,7 @@ func (a *App) Reload(ctx context.Context, cfg *config.Config) error {
 		return fmt.Errorf("the addresses have changed from %s and %s to %s and %s: stop the program, say `preauth-sync state rebind` "+
 			"if they are the same systems, and start it again", was.ConnectorAddress, was.SinkAddress, is.ConnectorAddress, is.SinkAddress)
 	}
-	if err := sameTenants(a.Config, cfg); err != nil {
+	if err := CheckTenants(ctx, a.ledger, cfg); err != nil {
 		return err
 	}
 	outside := a.outside

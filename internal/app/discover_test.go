@@ -13,12 +13,16 @@ import (
 	"github.com/preauth-sync/preauth-sync/internal/simulator"
 	"github.com/preauth-sync/preauth-sync/preauth"
 	"github.com/preauth-sync/preauth-sync/sources/connector"
+	"github.com/preauth-sync/preauth-sync/sync/engine"
 )
 
 const (
 	hour = time.Hour
 	day  = 24 * hour
 )
+
+//nolint:gochecknoglobals // a constant
+var everything = engine.Walk{All: true}
 
 // scout discovers in a simulated PMS, in virtual time.
 type scout struct {
@@ -67,9 +71,9 @@ func (s *scout) guest() string {
 }
 
 // walk gives who is found, and for how long from now on.
-func (s *scout) walk(since time.Time) (map[preauth.ID]time.Duration, error) {
+func (s *scout) walk(walk engine.Walk) (map[preauth.ID]time.Duration, error) {
 	found := map[preauth.ID]time.Duration{}
-	err := Discover(s.t.Context(), s.source, s.cfg, time.Now(), since, func(page []preauth.FoundCustomer) error {
+	err := Discover(s.t.Context(), s.source, s.cfg, time.Now(), walk, func(page []preauth.FoundCustomer) error {
 		for _, each := range page {
 			found[each.ID] = max(found[each.ID], time.Until(each.Until).Round(hour))
 		}
@@ -78,9 +82,9 @@ func (s *scout) walk(since time.Time) (map[preauth.ID]time.Duration, error) {
 	return found, err
 }
 
-func (s *scout) finds(since time.Time, want map[string]time.Duration) {
+func (s *scout) finds(walk engine.Walk, want map[string]time.Duration) {
 	s.t.Helper()
-	got, err := s.walk(since)
+	got, err := s.walk(walk)
 	s.must(err)
 	asked := map[preauth.ID]time.Duration{}
 	for id, until := range want {
@@ -110,7 +114,7 @@ func TestBothWaysOfDiscoveryAreUnited(t *testing.T) {
 		left, _ := s.stays(-12*day, -9*day)
 		s.stays(-20*day, -11*day)
 		s.stays(11*day, 12*day)
-		s.finds(time.Time{}, map[string]time.Duration{updated: 2 * day, present: 13 * day, left: day})
+		s.finds(everything, map[string]time.Duration{updated: 2 * day, present: 13 * day, left: day})
 	})
 }
 
@@ -126,7 +130,7 @@ func TestOnlyWhatIsNewIsAskedForWithASince(t *testing.T) {
 		s.must(s.world.UpdateReservation(changed, func(s *simulator.Reservation) { s.State = simulator.Canceled }))
 		touched := s.guest()
 		whose, _ := s.world.Reservation(changed)
-		s.finds(since, map[string]time.Duration{whose.CustomerID: 14*day - 2*hour, arriving: 21*day - 2*hour, touched: 2 * day})
+		s.finds(engine.Walk{Since: since}, map[string]time.Duration{whose.CustomerID: 14*day - 2*hour, arriving: 21*day - 2*hour, touched: 2 * day})
 	})
 }
 
@@ -137,9 +141,23 @@ func TestTheTargetsOfMergesAreFoundForGuestsAndForTheListed(t *testing.T) {
 		s.must(s.world.Merge(guest, target))
 		s.must(s.world.Merge(listed, targetOfListed))
 		s.cfg.IDs = []string{listed, "no customer"}
-		s.finds(time.Time{}, map[string]time.Duration{guest: 13 * day, target: 13 * day, targetOfListed: 10 * day})
-		s.pass(time.Minute)
-		s.finds(time.Now().Add(-time.Minute), map[string]time.Duration{})
+		s.finds(everything, map[string]time.Duration{guest: 13 * day, target: 13 * day, targetOfListed: 10 * day})
+		// After that merges are asked for by their time, and nobody by Id.
+		s.pass(2 * time.Hour)
+		since := time.Now()
+		s.pass(time.Hour)
+		next, asked := s.guest(), s.world.Count(simulator.APIConnector, simulator.OpCustomers)
+		s.must(s.world.Merge(targetOfListed, next))
+		for _, all := range []bool{false, true} {
+			want := map[string]time.Duration{next: 10 * day}
+			if all {
+				want[guest] = 13*day - 3*hour
+			}
+			s.finds(engine.Walk{All: all, Since: since}, want)
+		}
+		if n := s.world.Count(simulator.APIConnector, simulator.OpCustomers) - asked; n != 2 {
+			t.Errorf("%d requests for customers in two walks", n)
+		}
 	})
 }
 
@@ -147,7 +165,7 @@ func TestAWayThatFailsKeepsNothingFromTheOthers(t *testing.T) {
 	scouting(t, config.Discover{UpdatedWithin: 2 * day, ReservationsWithin: 10 * day}, func(s *scout) {
 		present, _ := s.stays(-day, 3*day)
 		s.world.Inject(simulator.Fault{API: simulator.APIConnector, Operation: simulator.OpCustomers, Kind: simulator.KindStatus, Status: 403, Times: 1})
-		found, err := s.walk(time.Time{})
+		found, err := s.walk(everything)
 		if err == nil || found[preauth.ID(present)] != 13*day {
 			t.Errorf("%v, %v", found, err)
 		}
@@ -159,7 +177,7 @@ func TestAReceiverThatWantsNoMoreEndsTheWalk(t *testing.T) {
 		s.guest()
 		s.stays(-day, 3*day)
 		enough := errors.New("enough")
-		err := Discover(s.t.Context(), s.source, s.cfg, time.Now(), time.Time{}, func([]preauth.FoundCustomer) error { return enough })
+		err := Discover(s.t.Context(), s.source, s.cfg, time.Now(), everything, func([]preauth.FoundCustomer) error { return enough })
 		if asked := s.world.Count(simulator.APIConnector, simulator.OpReservations); !errors.Is(err, enough) || asked > 0 {
 			t.Errorf("%v, and it went on %d times", err, asked)
 		}

@@ -118,26 +118,45 @@ func (s *service) problems() []string {
 		found = append(found, fmt.Sprintf("the last cycle ended at %s, and the next one should have by %s",
 			last.finished.UTC().Format(time.RFC3339), last.missed.UTC().Format(time.RFC3339)))
 	}
-	for _, sink := range last.sinks {
-		if sink.Err != nil {
-			found = append(found, fmt.Sprintf("the sink could not be used in the last cycle: %v", sink.Err))
-		}
-	}
+	unusable, _ := sinkTrouble(last.sinks)
+	found = append(found, unusable...)
 	if last.source != nil {
 		found = append(found, fmt.Sprintf("no property could be read in the last cycle, the first because of: %v", last.source))
 	}
 	if last.err != nil {
 		found = append(found, fmt.Sprintf("the last cycle broke off: %v", last.err))
 	}
-	for i := range found {
-		found[i] = httpx.Redact(found[i], secrets...)
-	}
-	return found
+	return redacted(found, secrets)
 }
 
-// notes are the orders that keep the daemon from sending everything, for /readyz.
+// sinkTrouble says which sinks could not be used, by their properties where there are
+// several. That is a problem when it is all of them, else a note.
+func sinkTrouble(sinks []engine.SinkResult) (problems, notes []string) {
+	var failed []string
+	for _, sink := range sinks {
+		which := "the sink"
+		switch {
+		case sink.Err == nil:
+			continue
+		case len(sinks) > 1 && sink.Name == engine.DefaultSink:
+			which = "the sink that properties share"
+		case len(sinks) > 1:
+			which = "the sink of property " + sink.Name
+		}
+		failed = append(failed, fmt.Sprintf("%s could not be used in the last cycle: %v", which, sink.Err))
+	}
+	if len(failed) == len(sinks) {
+		return failed, nil
+	}
+	return nil, failed
+}
+
+// notes are what keeps the daemon from sending everything and yet from little of its
+// work, for /readyz: orders, and one sink of several.
 func (s *service) notes(ctx context.Context) []string {
-	desk := s.operator()
+	s.mu.Lock()
+	desk, sinks := s.desk, s.last.sinks
+	s.mu.Unlock()
 	var found []string
 	switch desk.Config.Mirror.Mode {
 	case config.ModeObserve:
@@ -157,7 +176,15 @@ func (s *service) notes(ctx context.Context) []string {
 		}
 		found = append(found, fmt.Sprintf("%s are paused since %s", of, pause.Since.UTC().Format(time.RFC3339)))
 	}
-	return found
+	_, unusable := sinkTrouble(sinks)
+	return redacted(append(found, unusable...), desk.secrets())
+}
+
+func redacted(texts []string, secrets []httpx.Secret) []string {
+	for i := range texts {
+		texts[i] = httpx.Redact(texts[i], secrets...)
+	}
+	return texts
 }
 
 // holdings is what the ledger holds for the configured properties, for a scrape.

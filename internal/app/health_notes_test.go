@@ -1,17 +1,20 @@
 package app
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/shopspring/decimal"
 
 	"github.com/preauth-sync/preauth-sync/internal/config"
 	"github.com/preauth-sync/preauth-sync/internal/simulator"
 	"github.com/preauth-sync/preauth-sync/internal/telemetry"
 	"github.com/preauth-sync/preauth-sync/preauth"
+	"github.com/preauth-sync/preauth-sync/sync/engine"
 	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
 
@@ -95,4 +98,35 @@ func TestAWeekInTheShadow(t *testing.T) {
 			t.Errorf("%+v", got)
 		}
 	})
+}
+
+func TestSinksAreAProblemOnceNoneCanBeUsed(t *testing.T) {
+	down := errors.New("HTTP 503")
+	for name, c := range map[string]struct {
+		sinks           []engine.SinkResult
+		problems, notes []string
+	}{
+		"the only one": {[]engine.SinkResult{{Name: "prague", Err: down}}, []string{"the sink could not be used in the last cycle: HTTP 503"}, nil},
+		"one of two": {
+			[]engine.SinkResult{{Name: engine.DefaultSink, Err: down}, {Name: "prague"}},
+			nil,
+			[]string{"the sink that properties share could not be used in the last cycle: HTTP 503"},
+		},
+		"both": {
+			[]engine.SinkResult{{Name: engine.DefaultSink, Err: down}, {Name: "prague", Err: down}},
+			[]string{
+				"the sink that properties share could not be used in the last cycle: HTTP 503",
+				"the sink of property prague could not be used in the last cycle: HTTP 503",
+			},
+			nil,
+		},
+		"none": {[]engine.SinkResult{{Name: engine.DefaultSink}}, nil, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			problems, notes := sinkTrouble(c.sinks)
+			if diff := cmp.Diff([][]string{c.problems, c.notes}, [][]string{problems, notes}); diff != "" {
+				t.Errorf("problems and notes (-want +got):\n%s", diff)
+			}
+		})
+	}
 }

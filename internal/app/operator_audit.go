@@ -63,7 +63,7 @@ func (o *Operator) Audit(ctx context.Context, order control.Audit, finding func(
 	}
 	summary.Unread = append(summary.Unread, audits.unread...)
 	out = auditedOf(summary, clean)
-	out.Refused = audits.refused
+	out.Refused, out.Observing = audits.refused, o.Config.Mirror.Mode == config.ModeObserve
 	return out, err
 }
 
@@ -135,6 +135,11 @@ func findingOf(f audit.Finding) control.Finding {
 	out := control.Finding{Kind: string(f.Kind), ID: string(f.ID), Property: f.Property, Detail: f.Detail, Due: f.Due}
 	if f.Identity != 0 {
 		out.Identity = &f.Identity
+	}
+	if s := f.Shadow; s != nil {
+		out.Shadow = &control.Shadow{
+			Action: s.Action, Amount: amountOf(s.Amount), Currency: s.Amount.Currency, At: momentOf(s.At), Reason: s.Reason,
+		}
 	}
 	return out
 }

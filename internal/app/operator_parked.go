@@ -60,7 +60,7 @@ func parkedOf(rec plan.Record, property string) control.Parked {
 // of each Id that is unknown or not parked that it is.
 func (o *Operator) selected(ctx context.Context, of control.Selection) (parked []plan.Record, refused []string, err error) {
 	if len(of.IDs) > 0 {
-		parked, refused, err = o.named(ctx, of.IDs)
+		parked, refused, err = o.named(ctx, of)
 	} else {
 		parked, err = o.filtered(ctx, of)
 	}
@@ -70,20 +70,26 @@ func (o *Operator) selected(ctx context.Context, of control.Selection) (parked [
 	return parked, refused, err
 }
 
-func (o *Operator) named(ctx context.Context, ids []preauth.ID) (parked []plan.Record, refused []string, err error) {
-	records, err := o.Ledger.Records(ctx, ids)
+func (o *Operator) named(ctx context.Context, of control.Selection) (parked []plan.Record, refused []string, err error) {
+	records, err := o.Ledger.Records(ctx, of.IDs)
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, id := range slices.Compact(slices.Sorted(slices.Values(ids))) {
+	for _, id := range slices.Compact(slices.Sorted(slices.Values(of.IDs))) {
 		rec, known := records[id]
 		err := rec.Answerable()
-		if !known {
-			err = unknown(id)
+		switch {
+		case !known:
+			err = o.unknown(ctx, id)
+		case err == nil && of.Reason != "" && rec.Park.Reason != of.Reason:
+			err = &plan.AnswerError{ID: id, Why: fmt.Sprintf("it is parked as %s by now", rec.Park.Reason)}
 		}
-		if err != nil {
+		if _, unfit := errors.AsType[*plan.AnswerError](err); unfit {
 			refused = append(refused, err.Error())
 			continue
+		}
+		if err != nil {
+			return nil, nil, err
 		}
 		parked = append(parked, rec)
 	}
@@ -106,14 +112,23 @@ func (o *Operator) filtered(ctx context.Context, of control.Selection) ([]plan.R
 }
 
 // Retry carries out plan.Retry, with what the state file knows of the record's sink.
+// What v4 has said of its card is forgotten, so that the next cycle asks anew.
 func (o *Operator) Retry(ctx context.Context, order control.Retry) (control.Answers, error) {
-	return o.answerEach(ctx, order.Of, telemetry.ParkedRetried, func(rec plan.Record) (plan.Answered, error) {
+	return o.answerEach(ctx, order.Of, telemetry.ParkedRetried, func(rec plan.Record) (plan.Answered, []plan.LookedUp, error) {
 		with, err := o.retrying(ctx, rec.Enterprise)
 		if err != nil {
-			return plan.Answered{}, err
+			return plan.Answered{}, nil, err
 		}
 		with.ResendCreate, with.ResendCapture, with.Note = order.ResendCreate, order.ResendCapture, order.Note
-		return plan.Retry(rec, with, o.Outside.Clock())
+		out, err := plan.Retry(rec, with, o.Outside.Clock())
+		if err != nil {
+			return plan.Answered{}, nil, err
+		}
+		asked, isAsked, err := o.lookup(ctx, rec)
+		if !isAsked {
+			return out, nil, err
+		}
+		return out, []plan.LookedUp{asked}, err
 	})
 }
 
@@ -127,22 +142,25 @@ func (o *Operator) Resolve(ctx context.Context, order control.Resolve) (control.
 	if answer.As == plan.Created && len(order.Of.IDs) != 1 {
 		return control.Answers{}, errors.New("created=IDENTITY answers one preauthorization, named by its Id")
 	}
-	return o.answerEach(ctx, order.Of, telemetry.ParkedResolved, func(rec plan.Record) (plan.Answered, error) {
+	return o.answerEach(ctx, order.Of, telemetry.ParkedResolved, func(rec plan.Record) (plan.Answered, []plan.LookedUp, error) {
 		with := answer
 		if answer.As == plan.Created {
 			if with, err = o.look(ctx, rec, answer.Hold.Identity); err != nil {
-				return plan.Answered{}, err
+				return plan.Answered{}, nil, err
 			}
 		}
-		return plan.Resolve(rec, with, order.Note, o.Outside.Clock())
+		out, err := plan.Resolve(rec, with, order.Note, o.Outside.Clock())
+		return out, nil, err
 	})
 }
 
+// deciding decides what an answer makes of a record, and which look-ups are forgotten
+// with it.
+type deciding func(plan.Record) (out plan.Answered, forgotten []plan.LookedUp, err error)
+
 // answerEach answers one record after the other. One that the answer does not fit
 // keeps none of the others from theirs; any other error ends it.
-func (o *Operator) answerEach(
-	ctx context.Context, of control.Selection, event string, decide func(plan.Record) (plan.Answered, error),
-) (control.Answers, error) {
+func (o *Operator) answerEach(ctx context.Context, of control.Selection, event string, decide deciding) (control.Answers, error) {
 	out := control.Answers{Done: []control.Answered{}, Refused: []string{}}
 	if len(of.IDs) == 0 && of.Reason == "" && of.Property == "" {
 		return out, errors.New("an answer is for what is named, and nothing is")
@@ -173,23 +191,21 @@ func (o *Operator) answerEach(
 
 // answer decides from the record as it is now, and commits what came of it with
 // its journal line.
-func (o *Operator) answer(
-	ctx context.Context, id preauth.ID, event string, decide func(plan.Record) (plan.Answered, error),
-) (plan.Answered, error) {
+func (o *Operator) answer(ctx context.Context, id preauth.ID, event string, decide deciding) (plan.Answered, error) {
 	for {
 		rec, known, err := o.Ledger.Record(ctx, id)
 		if err != nil {
 			return plan.Answered{}, err
 		}
 		if !known {
-			return plan.Answered{}, unknown(id)
+			return plan.Answered{}, o.unknown(ctx, id)
 		}
-		out, err := decide(rec)
+		out, forgotten, err := decide(rec)
 		if err != nil {
 			return plan.Answered{}, err
 		}
 		out.Entry.Event, out.Entry.Note = event, httpx.Redact(out.Entry.Note, o.secrets()...)
-		err = o.Ledger.Commit(ctx, plan.Batch{Records: []plan.Record{out.Record}, Journal: []plan.Entry{out.Entry}})
+		err = o.Ledger.Commit(ctx, plan.Batch{Records: []plan.Record{out.Record}, Journal: []plan.Entry{out.Entry}, LookedUp: forgotten})
 		if errors.Is(err, plan.ErrConflict) {
 			continue // a cycle has changed the record meanwhile
 		}
@@ -204,7 +220,15 @@ func (o *Operator) answer(
 	}
 }
 
-func unknown(id preauth.ID) error {
+// unknown says why there is no record to answer.
+func (o *Operator) unknown(ctx context.Context, id preauth.ID) error {
+	_, observed, err := entry(ctx, o.Ledger, id, "")
+	switch {
+	case err != nil:
+		return err
+	case observed:
+		return &plan.AnswerError{ID: id, Why: "it is only observed: nothing is parked, and there is nothing to answer"}
+	}
 	return &plan.AnswerError{ID: id, Why: "the state file does not have it: its customer has not been read yet"}
 }
 

@@ -16,7 +16,7 @@ func (o *Operator) Show(ctx context.Context, id preauth.ID) (control.Record, err
 	if err != nil {
 		return control.Record{}, err
 	}
-	rec, shadow, err := known(ctx, ledger, id)
+	rec, seen, err := known(ctx, ledger, id)
 	if err != nil {
 		return control.Record{}, err
 	}
@@ -29,8 +29,14 @@ func (o *Operator) Show(ctx context.Context, id preauth.ID) (control.Record, err
 		return control.Record{}, err
 	}
 	out, err := withJournal(ctx, ledger, rec, names)
-	out.Observed, out.ByHand = shadow, byHand(rec)
-	out.Choices = choices(rec, out.Property, with, o.Outside.Clock())
+	if err != nil {
+		return control.Record{}, err
+	}
+	if seen != nil {
+		out.Observed = observedOf(*seen)
+	}
+	out.LookedUp, err = o.lookedUp(ctx, rec, seen)
+	out.ByHand, out.Choices = byHand(rec), choices(rec, out.Property, with, o.Outside.Clock())
 	return out, err
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/preauth-sync/preauth-sync/internal/config"
+	"github.com/preauth-sync/preauth-sync/internal/control"
 	"github.com/preauth-sync/preauth-sync/preauth"
 	"github.com/preauth-sync/preauth-sync/state"
 	"github.com/preauth-sync/preauth-sync/sync/engine"
@@ -78,6 +79,44 @@ func (o *Operator) configured(name string) (config.Property, bool) {
 func (o *Operator) retrying(ctx context.Context, enterprise preauth.ID) (plan.Retrying, error) {
 	sink, err := o.sinkOf(ctx, enterprise)
 	return plan.Retrying{Proof: sink.doc.Proof, Settle: sink.Config.Settle}, err
+}
+
+// lookup is the question about a record's card that v4 is asked, and whether it is.
+func (o *Operator) lookup(ctx context.Context, rec plan.Record) (plan.LookedUp, bool, error) {
+	doc, _, err := o.Ledger.Property(ctx, rec.Enterprise)
+	if err != nil {
+		return plan.LookedUp{}, false, err
+	}
+	p, configured := o.configured(doc.Name)
+	card := plan.CardKey(rec.CardID)
+	if !configured || p.PaymentMethods.Lookup == "" || card == "" {
+		return plan.LookedUp{}, false, nil
+	}
+	sink, err := o.bind(ctx, p, rec.Enterprise, doc.Sink)
+	return plan.LookedUp{Sink: sink.doc.Name, Field: p.PaymentMethods.Lookup, CardID: card}, true, err
+}
+
+// lookedUp is what v4 said of a card without a payment method, nil where that parks
+// nothing.
+func (o *Operator) lookedUp(ctx context.Context, rec plan.Record, seen *plan.Observed) (*control.LookedUp, error) {
+	parks := func(park *plan.Park) bool { return park != nil && park.Reason == plan.NoPaymentMethod }
+	switch {
+	case parks(rec.Park):
+	case seen != nil && parks(seen.Park):
+		rec.CardID = seen.CardID
+	default:
+		return nil, nil //nolint:nilnil // nothing is parked for that
+	}
+	asked, isAsked, err := o.lookup(ctx, rec)
+	if err != nil || !isAsked {
+		return nil, err
+	}
+	answers, err := o.Ledger.LookedUp(ctx, asked.Sink, asked.Field, []string{asked.CardID})
+	answer, known := answers[asked.CardID]
+	if err != nil || !known || answer.ID != 0 {
+		return nil, err
+	}
+	return &control.LookedUp{Field: answer.Field, At: answer.At, Found: answer.Found}, nil
 }
 
 // sinkDocs gives what the state file knows of the configured sinks, by their names in

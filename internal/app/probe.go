@@ -6,7 +6,10 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
+
+	"github.com/shopspring/decimal"
 
 	"github.com/preauth-sync/preauth-sync/internal/config"
 	"github.com/preauth-sync/preauth-sync/preauth"
@@ -19,7 +22,8 @@ type ProbeOrder struct {
 	Property string
 	// PaymentMethodID of 0 names none, so that v4 takes the AutoPay method.
 	PaymentMethodID int64
-	// Amount is above zero, in the currency that the sink's tenant bills in.
+	// Amount is in digits, with a point where it has decimals: above zero and 1000 at
+	// most, in the currency that the sink's tenant bills in.
 	Amount string
 }
 
@@ -29,7 +33,10 @@ type ProbeOrder struct {
 //
 // Its steps are taken in order, each once: Create, Look, Capture.
 type Probe struct {
-	Sink            Sink
+	Sink Sink
+	// Properties are those for which it is made: the one that was chosen, or else all
+	// that write to the sink.
+	Properties      []string
 	Amount          preauth.Money
 	PaymentMethodID int64
 	// Token is as long as a preauthorization's Id and never looks like one: a file that
@@ -54,7 +61,10 @@ func NewProbe(cfg *config.Config, order ProbeOrder, outside Outside) (*Probe, er
 		return nil, err
 	}
 	at := slices.IndexFunc(a.Sinks, func(s Sink) bool { return s.Name == SinkOf(property) })
-	return &Probe{Sink: a.Sinks[at], Amount: amount, PaymentMethodID: order.PaymentMethodID, Token: probeToken(), app: a}, nil
+	return &Probe{
+		Sink: a.Sinks[at], Properties: concerned(cfg, order.Property, property), Amount: amount,
+		PaymentMethodID: order.PaymentMethodID, Token: probeToken(), app: a,
+	}, nil
 }
 
 // probed gives a property that writes to the sink in question.
@@ -76,8 +86,26 @@ func probed(cfg *config.Config, name string) (config.Property, error) {
 	return first, nil
 }
 
-// probeAmount reads an amount, under the conditions of every create.
+// concerned names the properties for which a probe is made.
+func concerned(cfg *config.Config, chosen string, property config.Property) (names []string) {
+	for _, p := range cfg.Properties {
+		if SinkOf(p) == SinkOf(property) && (chosen == "" || chosen == p.Name) {
+			names = append(names, p.Name)
+		}
+	}
+	return names
+}
+
+// mostProbed is the most that a probe charges, in whatever currency: enough for any
+// gateway's least amount, and a slip of the hand costs no more.
+const mostProbed = 1000
+
+// probeAmount reads an amount as people write it, under the conditions of every create.
 func probeAmount(text, currency string) (preauth.Money, error) {
+	whole, decimals, point := strings.Cut(text, ".")
+	if !isDigits(whole) || point && !isDigits(decimals) {
+		return preauth.Money{}, fmt.Errorf("the amount %.64q is not written in digits, with a point where it has decimals, such as 1.00", text)
+	}
 	amount, err := preauth.NewMoney(text, currency)
 	if err != nil {
 		return amount, err
@@ -88,8 +116,13 @@ func probeAmount(text, currency string) (preauth.Money, error) {
 	if digits, _ := preauth.MinorUnits(currency); amount.Decimals() > digits {
 		return amount, fmt.Errorf("the amount %s has more decimals than the currency's %d", amount, digits)
 	}
+	if most := (preauth.Money{Amount: decimal.NewFromInt(mostProbed), Currency: currency}); amount.Amount.GreaterThan(most.Amount) {
+		return amount, fmt.Errorf("the amount %s is above %s, the most that a probe charges", amount, most)
+	}
 	return amount, nil
 }
+
+func isDigits(text string) bool { return text != "" && strings.Trim(text, "0123456789") == "" }
 
 func probeToken() string {
 	digits := make([]byte, 15)

@@ -21,7 +21,10 @@ type ProbeSight struct {
 	// create was over it did.
 	Found []preauth.Hold
 	After time.Duration
-	// Carried is the token of the hold itself, where Search does not show it.
+	// Respelled is set where they carry the token in another letter case, and Search
+	// minds none: Ids are found by it, since they match in any.
+	Respelled bool
+	// Carried is the token of the hold itself, where Search does not show it as sent.
 	Carried Carried
 	// Length is the carried token's, where it is another.
 	Length int
@@ -70,21 +73,40 @@ func (p *Probe) Look(ctx context.Context, create ProbeWrite, waiting func(passed
 	}
 }
 
-// sight looks once.
+// sight looks once. A token that is no UUID is one only as it was sent, so that a
+// Search which shows it in other letters fails: then that is what is searched for.
 func (p *Probe) sight(ctx context.Context, identity int64) (sight ProbeSight) {
 	sight.Found, sight.Err = p.Sink.FindByToken(ctx, p.Token)
-	if len(sight.Found) > 0 || identity == 0 {
+	if len(sight.Found) > 0 {
 		return sight
 	}
+	spelled := strings.ToUpper(p.Token)
+	if identity != 0 {
+		sight.Carried, spelled = p.carried(ctx, identity)
+	}
+	if sight.Carried == CarriesOther {
+		sight.Length = len(spelled)
+	}
+	if sight.Err == nil || !strings.EqualFold(spelled, p.Token) {
+		return sight // without an error, Search shows nothing for what was sent
+	}
+	if found, err := p.Sink.FindByToken(ctx, spelled); err == nil && len(found) > 0 {
+		sight.Found, sight.Respelled, sight.Err = found, true, nil
+	}
+	return sight
+}
+
+// carried looks at the hold itself, and gives its token.
+func (p *Probe) carried(ctx context.Context, identity int64) (Carried, string) {
 	hold, shown, err := p.Sink.Get(ctx, identity)
 	switch {
 	case err != nil || !shown:
+		return CarriesUnseen, strings.ToUpper(p.Token)
 	case hold.Token == "":
-		sight.Carried = CarriesNone
+		return CarriesNone, ""
 	case strings.EqualFold(hold.Token, p.Token):
-		sight.Carried = CarriesOwn
+		return CarriesOwn, hold.Token
 	default:
-		sight.Carried, sight.Length = CarriesOther, len(hold.Token)
+		return CarriesOther, hold.Token
 	}
-	return sight
 }

@@ -34,6 +34,8 @@ func (p *Probe) suggestToken(sight ProbeSight) Suggestion {
 	s := Suggestion{Key: "transaction_token", Value: string(config.TokenNone)}
 	const parks = ": an unknown create cannot be looked up, and parks"
 	switch {
+	case sight.Respelled:
+		s.Value, s.Why = string(config.TokenID), "v4 keeps the token, in another letter case: an unknown create can be looked up, since Ids match in any"
 	case len(sight.Found) > 0:
 		s.Value, s.Why = string(config.TokenID), "v4 keeps the token: an unknown create can be looked up"
 	case sight.Carried == CarriesOther:
@@ -46,13 +48,19 @@ func (p *Probe) suggestToken(sight ProbeSight) Suggestion {
 	return s
 }
 
-// suggestSettle doubles what was measured, since one probe is no worst case.
+// suggestSettle doubles what was measured, since one probe is no worst case. It never
+// gives less than there is: a request may be under way inside v4 for longer than a
+// hold takes to show.
 func (p *Probe) suggestSettle(sight ProbeSight) Suggestion {
-	s := Suggestion{Key: "settle", Value: p.Sink.Config.Settle.String(), Why: "as it is, since nothing was measured"}
-	if len(sight.Found) > 0 {
-		minutes := max(1, (2*sight.After+time.Minute-1)/time.Minute)
-		s.Value = fmt.Sprintf("%dm", minutes)
+	is := p.Sink.Config.Settle
+	s := Suggestion{Key: "settle", Value: is.String(), Why: "as it is, since nothing was measured"}
+	switch twice := 2 * sight.After; {
+	case len(sight.Found) == 0:
+	case twice > is:
+		s.Value = fmt.Sprintf("%dm", (twice+time.Minute-1)/time.Minute)
 		s.Why = fmt.Sprintf("Search showed it after %s; twice that, in whole minutes. More is safer where v4 is slow under load", Rounded(sight.After))
+	default:
+		s.Why = fmt.Sprintf("as it is: Search showed it after %s, and a request may be under way inside v4 for longer than that", Rounded(sight.After))
 	}
 	return s
 }
@@ -61,7 +69,7 @@ func (p *Probe) suggestEmptyReply(found ProbeFindings) Suggestion {
 	s := Suggestion{Key: "capture_empty_reply", Value: string(config.EmptyUnknown)}
 	switch found.Capture.Answer() {
 	case AnswerEmpty:
-		s.Value, s.Why = string(config.EmptySuccess), "only if v4 shows the probe's payment; else unknown"
+		s.Why = "the reply had no body: success is right only if v4 shows the probe's payment"
 	case AnswerDone:
 		s.Why = "the reply has a body, so that an empty one would be odd"
 	default:

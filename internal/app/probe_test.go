@@ -85,7 +85,7 @@ func TestAProbeFindsOutWhatASinkDoes(t *testing.T) {
 	}{
 		{
 			"tokens are kept", keep, app.CarriesUnseen, 0, 0, app.AnswerDone, app.AnswerRefused,
-			map[string]string{"transaction_token": "id", "settle": "1m", "capture_empty_reply": "unknown", "already_captured_codes": "[2005]", "created_by_user_id": "10"},
+			map[string]string{"transaction_token": "id", "settle": "1m0s", "capture_empty_reply": "unknown", "already_captured_codes": "[2005]", "created_by_user_id": "10"},
 		},
 		{
 			"holds are shown late", func(s *simulator.Settings) { s.TokenPolicy, s.TokenDelay = simulator.TokenLate, 40*time.Second },
@@ -95,7 +95,7 @@ func TestAProbeFindsOutWhatASinkDoes(t *testing.T) {
 		{
 			"tokens are shown late", func(s *simulator.Settings) { s.TokenPolicy, s.TokenDelay = simulator.TokenLateToken, 20*time.Second },
 			app.CarriesUnseen, 20 * time.Second, 0, app.AnswerDone, app.AnswerRefused,
-			map[string]string{"transaction_token": "id", "settle": "1m"},
+			map[string]string{"transaction_token": "id", "settle": "1m0s"},
 		},
 		{
 			"tokens are shown too late", func(s *simulator.Settings) { s.TokenPolicy, s.TokenDelay = simulator.TokenLateToken, time.Hour },
@@ -109,13 +109,13 @@ func TestAProbeFindsOutWhatASinkDoes(t *testing.T) {
 		},
 		{
 			"tokens in other letters", func(s *simulator.Settings) { s.UpperCaseTokens = true },
-			app.CarriesOwn, -1, time.Minute, app.AnswerDone, app.AnswerRefused,
-			map[string]string{"transaction_token": "none"},
+			app.CarriesOwn, 0, 0, app.AnswerDone, app.AnswerRefused,
+			map[string]string{"transaction_token": "id"},
 		},
 		{
 			"captures are answered without a body", func(s *simulator.Settings) { s.CaptureReply = simulator.ReplyEmpty },
 			app.CarriesUnseen, 0, 0, app.AnswerEmpty, app.AnswerRefused,
-			map[string]string{"capture_empty_reply": "success"},
+			map[string]string{"capture_empty_reply": "unknown"},
 		},
 		{
 			"a second capture charges again", func(s *simulator.Settings) { s.AllowDoubleCapture = true },
@@ -163,6 +163,58 @@ func TestAProbeFindsOutWhatASinkDoes(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// An engine's Ids are found in any letter case, unless Search minds it.
+func TestATokenInAnotherLetterCaseIsKeptWhereSearchMindsNone(t *testing.T) {
+	upper := func(s *simulator.Settings) { s.UpperCaseTokens = true }
+	for _, lost := range []bool{false, true} {
+		for _, minds := range []bool{false, true} {
+			probing(t, upper, func(t *testing.T, world *simulator.World, p *app.Probe) { //nolint:thelper // the test itself
+				if lost {
+					world.Inject(simulator.Fault{Operation: simulator.OpCreate, Kind: simulator.KindStatus, After: true})
+				}
+				if minds {
+					world.Inject(simulator.Fault{
+						Operation: simulator.OpSearch, Kind: simulator.KindRewrite,
+						Match:   func(r simulator.Request) bool { return strings.Contains(string(r.Body), p.Token) },
+						Rewrite: func(status int, _ []byte) (int, []byte) { return status, []byte(`{"itemCount":0,"items":[]}`) },
+					})
+				}
+				create, err := p.Create(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				sight, err := p.Look(t.Context(), create, func(time.Duration, time.Duration) {})
+				if err != nil || sight.Respelled == minds || (len(sight.Found) == 1) == minds || sight.Err != nil {
+					t.Errorf("a lost reply %t, minds %t: %+v, %v", lost, minds, sight, err)
+				}
+				want := map[bool]string{false: "id", true: "none"}[minds]
+				if got := suggested(p, app.ProbeFindings{Create: create, Sight: sight}); got["transaction_token"] != want {
+					t.Errorf("a lost reply %t, minds %t: %v", lost, minds, got)
+				}
+			})
+		}
+	}
+}
+
+func TestAProbeNeverSuggestsAShorterSettle(t *testing.T) {
+	for _, c := range []struct {
+		settle, after time.Duration
+		want          string
+	}{
+		{5 * time.Minute, time.Millisecond, "5m0s"},
+		{5 * time.Minute, 150 * time.Second, "5m0s"},
+		{5 * time.Minute, 151 * time.Second, "6m"},
+		{90 * time.Second, 40 * time.Second, "1m30s"},
+		{time.Second, 900 * time.Millisecond, "1m"},
+	} {
+		p := &app.Probe{Sink: app.Sink{Config: config.V4{Settle: c.settle}}}
+		sight := app.ProbeSight{Found: []preauth.Hold{{Identity: 1}}, After: c.after}
+		if got := suggested(p, app.ProbeFindings{Sight: sight})["settle"]; got != c.want {
+			t.Errorf("%s where it is %s: %s, want %s", c.after, c.settle, got, c.want)
+		}
 	}
 }
 
@@ -260,21 +312,33 @@ func TestAProbeIsRefusedBeforeAnythingIsAsked(t *testing.T) {
 		property, amount string
 		// want is the sink's address and the amount, or what the error says.
 		want, says string
+		// concerns are the properties for which it is made.
+		concerns string
 	}{
-		{"one sink and one currency", two, "", "1.5", "http://v4.test 1.50 EUR", ""},
-		{"several currencies", &mixed, "", "1", "", "choose with --property"},
-		{"one of several currencies", &mixed, "resort", "100", "http://v4.test 100 JPY", ""},
-		{"several sinks", &apart, "", "1", "", "choose with --property"},
-		{"one of several sinks", &apart, "resort", "1", "http://other.test 1.00 EUR", ""},
-		{"the other one", &apart, "hotel", "1", "http://v4.test 1.00 EUR", ""},
-		{"nobody", two, "nobody", "1", "", `no property is called "nobody"`},
-		{"zero", two, "", "0", "", "not above zero"},
-		{"negative", two, "", "-1", "", "not above zero"},
-		{"three decimals", two, "", "1.005", "", "more decimals than the currency's 2"},
-		{"three decimals of which one is no more", two, "", "1.500", "http://v4.test 1.50 EUR", ""},
-		{"decimals of a currency without", &mixed, "resort", "1.5", "", "more decimals than the currency's 0"},
-		{"no number", two, "", "ten", "", "not a usable amount"},
-		{"a comma", two, "", "1,5", "", "not a usable amount"},
+		{"one sink and one currency", two, "", "1.5", "http://v4.test 1.50 EUR", "", "hotel resort"},
+		{"one of those that share a sink", two, "resort", "1.5", "http://v4.test 1.50 EUR", "", "resort"},
+		{"several currencies", &mixed, "", "1", "", "choose with --property", ""},
+		{"one of several currencies", &mixed, "resort", "100", "http://v4.test 100 JPY", "", "resort"},
+		{"several sinks", &apart, "", "1", "", "choose with --property", ""},
+		{"one of several sinks", &apart, "resort", "1", "http://other.test 1.00 EUR", "", "resort"},
+		{"the other one", &apart, "hotel", "1", "http://v4.test 1.00 EUR", "", "hotel"},
+		{"nobody", two, "nobody", "1", "", `no property is called "nobody"`, ""},
+		{"zero", two, "", "0", "", "not above zero", ""},
+		{"negative", two, "", "-1", "", `"-1" is not written in digits`, ""},
+		{"with a sign", two, "", "+1", "", `"+1" is not written in digits`, ""},
+		{"with an exponent", two, "", "1e3", "", `"1e3" is not written in digits`, ""},
+		{"a small one with an exponent", two, "", "100e-2", "", "is not written in digits", ""},
+		{"no digit before the point", two, "", ".5", "", "is not written in digits", ""},
+		{"no digit after the point", two, "", "5.", "", "is not written in digits", ""},
+		{"two points", two, "", "1.0.0", "", "is not written in digits", ""},
+		{"the most", two, "", "1000.00", "http://v4.test 1000.00 EUR", "", "hotel resort"},
+		{"more than the most", two, "", "1000.01", "", "the amount 1000.01 EUR is above 1000.00 EUR, the most that a probe charges", ""},
+		{"three decimals", two, "", "1.005", "", "more decimals than the currency's 2", ""},
+		{"three decimals of which one is no more", two, "", "1.500", "http://v4.test 1.50 EUR", "", "hotel resort"},
+		{"decimals of a currency without", &mixed, "resort", "1.5", "", "more decimals than the currency's 0", ""},
+		{"no number", two, "", "ten", "", "is not written in digits", ""},
+		{"nothing", two, "", "", "", "is not written in digits", ""},
+		{"a comma", two, "", "1,5", "", "is not written in digits", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p, err := app.NewProbe(c.cfg, app.ProbeOrder{Property: c.property, Amount: c.amount}, app.Outside{})
@@ -289,6 +353,9 @@ func TestAProbeIsRefusedBeforeAnythingIsAsked(t *testing.T) {
 			}
 			defer func() { _ = p.Close() }()
 			if diff := cmp.Diff(c.want, p.Sink.Config.Address+" "+p.Amount.String()); diff != "" {
+				t.Error(diff)
+			}
+			if diff := cmp.Diff(c.concerns, strings.Join(p.Properties, " ")); diff != "" {
 				t.Error(diff)
 			}
 		})

@@ -1,7 +1,9 @@
 package app
 
 import (
+	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.uber.org/zap"
@@ -10,6 +12,7 @@ import (
 	"github.com/preauth-sync/preauth-sync/internal/telemetry"
 	v4 "github.com/preauth-sync/preauth-sync/sinks/v4"
 	"github.com/preauth-sync/preauth-sync/sync/engine"
+	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
 
 // Sink is one v4 and its client.
@@ -110,26 +113,32 @@ func (a *App) sinkOptions() []engine.SinkOptions {
 	return all
 }
 
-// sameTenants refuses a configuration in which a property writes to another v4 than
-// in the one before.
-func sameTenants(was, is *config.Config) error {
-	places := map[string]string{}
-	for _, p := range was.Properties {
-		places[p.Name] = tenantOf(p)
+// CheckTenants refuses a configuration in which a property writes to another v4 than
+// the state file says, which knows properties by the names that they had. The error is
+// an *engine.BindingError, or one of the state file.
+func CheckTenants(ctx context.Context, ledger tenants, cfg *config.Config) error {
+	known, err := ledger.Properties(ctx)
+	if err != nil {
+		return err
 	}
-	for _, p := range is.Properties {
-		if before, known := places[p.Name]; known && before != tenantOf(p) {
-			return fmt.Errorf("property %s has written to %s and is now to write to %s: stop the program, see `preauth-sync state rebind --help`, "+
-				"and start it again", p.Name, before, tenantOf(p))
+	for _, p := range cfg.Properties {
+		at := slices.IndexFunc(known, func(doc plan.Property) bool { return doc.Name == p.Name })
+		if at < 0 {
+			continue // the next cycle finds out whose it is
+		}
+		own, _, err := ledger.Sink(ctx, string(known[at].Enterprise))
+		if err != nil {
+			return err
+		}
+		if err := engine.CheckSink(p.Name, known[at], own, engine.SinkOptions{Name: SinkOf(p), Own: p.OwnV4, Address: p.V4.Address}); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// tenantOf says in words which v4 a property writes to.
-func tenantOf(p config.Property) string {
-	if p.OwnV4 {
-		return "a v4 of its own at " + p.V4.Address
-	}
-	return "the v4 that properties share"
+// tenants is what the state file knows of who writes where.
+type tenants interface {
+	Properties(ctx context.Context) ([]plan.Property, error)
+	Sink(ctx context.Context, name string) (plan.Sink, bool, error)
 }

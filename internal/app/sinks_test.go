@@ -2,6 +2,7 @@ package app
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -72,6 +73,9 @@ func TestAnOutageOfOneTenantLeavesTheOthers(t *testing.T) {
 		r.must(err)
 		if status.Sinks[0].Error != "" || status.Sinks[1].Error == "" {
 			t.Errorf("%+v", status.Sinks)
+		}
+		if code, body := r.ask("/readyz"); code != http.StatusOK || !strings.Contains(body, `"notes":["the sink of property apart could not be used in the last cycle: `) {
+			t.Errorf("with one sink of two readyz is %d: %s", code, body)
 		}
 		for _, line := range r.events(telemetry.SinkUnusable) {
 			if line["property"] != "apart" {

@@ -45,6 +45,9 @@ func newAudit(e *env) *cobra.Command {
 			"--without-due counts those and leaves them out. Nothing is due while writes are paused, after the fuse has blown,\n" +
 			"or with a state file that is older than the world. What the PMS has released stays orphaned in every audit until\n" +
 			"v4 lists it no longer: v4 cannot void it.\n\n" +
+			"While mirror.mode is observe nothing is due either, and JSON and CSV say of each finding what was the last that would\n" +
+			"have been done: observed_action (create, capture, park or none), observed_amount, observed_currency, observed_at, and\n" +
+			"for a park observed_reason.\n\n" +
 			"What is read is sorted in $TMPDIR, so that memory does not grow with it. The JSON of an audit that broke off is\n" +
 			"complete too: its \"checked\" is null, and \"error\" says why.\n\n" +
 			"Exit codes: 0 clean; 1 something could not be compared; 2 something was found; 3 configuration refused; 4 state\n" +
@@ -190,20 +193,32 @@ type auditCSV struct {
 	told    bool
 }
 
-func (a *auditCSV) head() error {
+func (a *auditCSV) head(observing bool) error {
 	if a.told {
 		return nil
 	}
 	a.told = true
-	return a.out.Write([]string{"kind", "preauthorization_id", "identity", "property", "detail", "due"})
+	titles := []string{"kind", "preauthorization_id", "identity", "property", "detail", "due"}
+	if observing {
+		titles = append(titles, "observed_action", "observed_amount", "observed_currency", "observed_at", "observed_reason")
+	}
+	return a.out.Write(titles)
 }
 
 func (a *auditCSV) finding(f control.Finding) error {
-	return errors.Join(a.head(), a.out.Write([]string{f.Kind, f.ID, auditIdentity(f), f.Property, f.Detail, strconv.FormatBool(f.Due)}))
+	line := []string{f.Kind, f.ID, auditIdentity(f), f.Property, f.Detail, strconv.FormatBool(f.Due)}
+	if s := f.Shadow; s != nil {
+		at := ""
+		if s.At != nil {
+			at = moment(*s.At)
+		}
+		line = append(line, s.Action, figure(s.Amount, s.Currency), s.Currency, at, string(s.Reason))
+	}
+	return errors.Join(a.head(f.Shadow != nil), a.out.Write(line))
 }
 
 func (a *auditCSV) close(audited control.Audited) error {
-	err := a.head()
+	err := a.head(audited.Observing)
 	a.out.Flush()
 	fmt.Fprintln(a.summary, auditSummary(audited, a.order))
 	return errors.Join(err, a.out.Error())

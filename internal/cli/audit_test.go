@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/preauth-sync/preauth-sync/internal/control"
+	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
 
 // auditor finds something, and then says how it went.
@@ -95,6 +96,73 @@ func TestWhatAnAuditFoundBeforeItBrokeOffIsPrinted(t *testing.T) {
 	out, err = auditedAs(t, outputTable, auditor{found: findings(n), err: gone})
 	if !errors.Is(err, gone) || strings.Count(out, "\n") != 1+n {
 		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// shadowed are findings of a program that observes: one that would have been created, one
+// about which nothing would have been done.
+func shadowed() []control.Finding {
+	all := findings(2)
+	all[0].Shadow = &control.Shadow{Action: "park", Amount: "143.5", Currency: "EUR", At: after(0), Reason: plan.AmountChanged}
+	all[1].Shadow = &control.Shadow{Action: "none"}
+	return all
+}
+
+func TestWhileObservingFinanceGetsColumns(t *testing.T) {
+	for name, c := range map[string]struct {
+		auditor auditor
+		want    [][]string
+	}{
+		"two findings": {auditor{found: shadowed(), audited: control.Audited{Observing: true}}, [][]string{
+			{"observed_action", "observed_amount", "observed_currency", "observed_at", "observed_reason"},
+			{"park", "143.50", "EUR", "2026-03-10T12:00:00Z", "amount_changed"},
+			{"none", "", "", "", ""},
+		}},
+		"nothing found": {auditor{audited: control.Audited{Observing: true}}, [][]string{
+			{"observed_action", "observed_amount", "observed_currency", "observed_at", "observed_reason"},
+		}},
+		"no observing": {auditor{found: findings(1)}, [][]string{{}, {}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out, err := auditedAs(t, outputCSV, c.auditor)
+			if err != nil {
+				t.Fatal(err)
+			}
+			rows, err := csv.NewReader(strings.NewReader(out)).ReadAll()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range rows {
+				rows[i] = rows[i][6:]
+			}
+			if diff := cmp.Diff(c.want, rows); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestWhileObservingTheJSONHasKeysForFinance(t *testing.T) {
+	out, err := auditedAs(t, outputJSON, auditor{found: shadowed(), audited: control.Audited{Observing: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got struct{ Findings []map[string]any }
+	if err := json.Unmarshal([]byte(out), &got); err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[string][2]any{
+		"observed_action": {"park", "none"}, "observed_amount": {"143.5", ""}, "observed_currency": {"EUR", ""},
+		"observed_at": {"2026-03-10T12:00:00Z", nil}, "observed_reason": {"amount_changed", ""},
+	} {
+		for i := range want {
+			if value, there := got.Findings[i][key]; !there || value != want[i] {
+				t.Errorf("%s of finding %d is %v, want %v", key, i, value, want[i])
+			}
+		}
+	}
+	if out, _ := auditedAs(t, outputJSON, auditor{found: findings(1)}); strings.Contains(out, "observed_") {
+		t.Errorf("without observing: %s", out)
 	}
 }
 

@@ -41,7 +41,8 @@ func newCheck(e *env) *cobra.Command {
 			if err := probe.prepare(cfg); err != nil {
 				return err
 			}
-			c := &checker{out: e.Stdout, errors: e.Stderr, cfg: cfg}
+			out := &teller{out: e.Stdout}
+			c := &checker{out: out, errors: e.Stderr, cfg: cfg}
 			c.ok("configuration", "%s, cycles %s", plural(len(cfg.Properties), "property", "properties"), nextIn(cfg))
 			c.customers()
 			c.methods()
@@ -49,7 +50,7 @@ func newCheck(e *env) *cobra.Command {
 			if !offline {
 				c.network(cmd.Context())
 			}
-			return probe.run(cmd.Context(), c)
+			return out.end(probe.run(cmd.Context(), c))
 		},
 	}
 	probe.add(cmd)
@@ -67,7 +68,7 @@ const checkTries = 2
 
 // checker prints a line for each thing checked and remembers the failures.
 type checker struct {
-	out     io.Writer
+	out     *teller
 	errors  io.Writer
 	cfg     *config.Config
 	verdict error

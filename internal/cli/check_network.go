@@ -11,6 +11,7 @@ import (
 	"github.com/preauth-sync/preauth-sync/internal/config"
 	"github.com/preauth-sync/preauth-sync/preauth"
 	"github.com/preauth-sync/preauth-sync/sources/connector"
+	"github.com/preauth-sync/preauth-sync/sync/engine"
 	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
 
@@ -33,6 +34,7 @@ func (c *checker) sample(ctx context.Context, p config.Property, source *connect
 	within := p.Customers.Discover
 	updated := c.discover(ctx, p.Name, "updated_within", config.Discover{UpdatedWithin: within.UpdatedWithin}, source)
 	guests := c.discover(ctx, p.Name, "reservations_within", config.Discover{ReservationsWithin: within.ReservationsWithin}, source)
+	c.merges(ctx, p.Name, guests, source)
 	return append(append(list.IDs, updated...), guests...)
 }
 
@@ -42,7 +44,7 @@ func (c *checker) discover(ctx context.Context, name, way string, within config.
 		return nil
 	}
 	enough := errors.New("one page is enough")
-	err := app.Discover(ctx, source, config.Customers{Discover: within}, time.Now(), time.Time{}, func(page []preauth.FoundCustomer) error {
+	err := app.Discover(ctx, source, config.Customers{Discover: within}, time.Now(), engine.Walk{All: true}, func(page []preauth.FoundCustomer) error {
 		for _, found := range page {
 			ids = append(ids, found.ID)
 		}
@@ -54,6 +56,28 @@ func (c *checker) discover(ctx context.Context, name, way string, within config.
 	}
 	c.ok("discover", "%s: %s, the first page has %s", name, way, plural(len(ids), "customer", "customers"))
 	return ids
+}
+
+// merges asks for guests by their Ids, as a cycle does to find out into whom they were
+// merged: a token may open reservations and not customers.
+func (c *checker) merges(ctx context.Context, name string, guests []preauth.ID, source *connector.Client) {
+	var of []connector.Found
+	for _, id := range guests[:min(len(guests), connector.MaxCustomers)] {
+		of = append(of, connector.Found{ID: id})
+	}
+	if len(of) == 0 {
+		return
+	}
+	merged := 0
+	err := source.Merged(ctx, of, func(targets []connector.Found) error {
+		merged += len(targets)
+		return nil
+	})
+	if err != nil {
+		c.fail("merged", fmt.Errorf("%s: guests cannot be read by their Ids, and without that the first run does not end: %w", name, err))
+		return
+	}
+	c.ok("merged", "%s: asked for %s, %d merged into another", name, plural(len(of), "guest", "guests"), merged)
 }
 
 // sink asks one v4, and which of its payment methods cards are.

@@ -14,6 +14,9 @@ import (
 func (p *probing) tellToken(c *checker, sight app.ProbeSight) {
 	limit := p.probe.Sink.Config.Settle
 	switch {
+	case sight.Respelled:
+		c.ok("token", "kept, in another letter case: Search shows the hold by it %s after the reply, and Ids match in any", app.Rounded(sight.After))
+		return
 	case len(sight.Found) > 0:
 		c.ok("token", "kept: Search shows the hold by it %s after the reply", app.Rounded(sight.After))
 		return
@@ -45,30 +48,30 @@ func (p *probing) tellCapture(c *checker, capture app.ProbeWrite) {
 }
 
 // suggest prints the configuration that the findings speak for.
-func (p *probing) suggest(found app.ProbeFindings) {
+func (p *probing) suggest(c *checker, found app.ProbeFindings) {
 	at := "v4"
 	if p.probe.Sink.Own {
 		at = fmt.Sprintf("v4 of property %s", p.probe.Sink.Name)
 	}
-	fmt.Fprintf(p.Stdout, "\nWhat this suggests for %s:\n\nv4:\n", at)
+	fmt.Fprintf(c.out, "\nWhat this suggests for %s:\n\nv4:\n", at)
 	for _, each := range p.probe.Suggest(found) {
-		fmt.Fprintf(p.Stdout, "  # %s\n  %s: %s\n", each.Why, each.Key, each.Value)
+		fmt.Fprintf(c.out, "  # %s\n  %s: %s\n", each.Why, each.Key, each.Value)
 	}
-	fmt.Fprintln(p.Stdout)
+	fmt.Fprintln(c.out)
 }
 
 // afterwards says what is left for a person to do.
-func (p *probing) afterwards(found app.ProbeFindings) {
+func (p *probing) afterwards(c *checker, found app.ProbeFindings) {
 	identity := found.Create.Hold.Identity
-	switch found.Capture.Answer() {
-	case app.AnswerDone, app.AnswerEmpty:
-		fmt.Fprintf(p.Stdout, "Refund by hand, in v4 or at the gateway, what was charged to %s: %s, the payment of identity %d.\n",
+	switch capture := found.Capture; {
+	case capture.Answer() == app.AnswerDone, capture.Answer() == app.AnswerEmpty:
+		fmt.Fprintf(c.out, "Refund by hand, in v4 or at the gateway, what was charged to %s: %s, the payment of identity %d.\n",
 			p.methodWords(), p.charged(found), identity)
-	case app.AnswerUnknown:
-		fmt.Fprintf(p.Stdout, "Look in v4 whether identity %d has a payment, and refund it by hand. If it has none, the hold stands.\n", identity)
-		p.stands(identity)
+	case capture.Answer() == app.AnswerUnknown, capture.Kind == preauth.OutcomeApplied: // refused as captured before
+		fmt.Fprintf(c.out, "Whether it was captured is not known. Look in v4 whether identity %d has a payment, of %s on %s, token %s.\n"+
+			"If it has one, refund it by hand. If it has none, the hold stands. %s\n", identity, p.probe.Amount, p.methodWords(), p.probe.Token, noVoid)
 	default:
-		p.stands(identity)
+		p.stands(c, identity)
 	}
 }
 
@@ -91,10 +94,12 @@ func (p *probing) charged(found app.ProbeFindings) string {
 	}
 }
 
+const noVoid = "v4 has no void: release it at the gateway, or let it expire."
+
 // stands tells of a hold that is not captured.
-func (p *probing) stands(identity int64) {
-	fmt.Fprintf(p.Stdout, "An uncaptured hold stands in v4: identity %d, %s on %s, token %s. v4 has no void: release it at the gateway, or let it expire.\n",
-		identity, p.probe.Amount, p.methodWords(), p.probe.Token)
+func (p *probing) stands(c *checker, identity int64) {
+	fmt.Fprintf(c.out, "An uncaptured hold stands in v4: identity %d, %s on %s, token %s. %s\n",
+		identity, p.probe.Amount, p.methodWords(), p.probe.Token, noVoid)
 }
 
 // answered says what a request was answered with, and where v4's log has it.

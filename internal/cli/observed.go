@@ -39,8 +39,27 @@ func shadowRows(o control.ObservedStatus) [][]cell {
 	if o.Released > 0 {
 		add("left %s orphaned", plural(o.Released, "hold", "holds"))
 	}
-	add("parked %s", counts(o.Parked))
+	if o.Baseline > 0 {
+		add("left baseline %d alone", o.Baseline)
+	}
+	parked := counts(o.Parked)
+	if len(o.ParkedAmounts) > 0 {
+		parked += ": " + amountsInWords(o.ParkedAmounts)
+	}
+	add("parked %s", parked)
 	return rows
+}
+
+// firstRunCell says how far the first run is, of a property that has had a cycle.
+func firstRunCell(p control.PropertyStatus) cell {
+	switch {
+	case p.Observed == nil:
+		return warning.inked("open: not every listed customer has been read yet")
+	case p.Observed.FirstRunOpen:
+		return warning.inked("it begins with another mode; not every listed customer has been observed yet")
+	default:
+		return say("it begins with another mode; every listed customer has been observed")
+	}
 }
 
 func sumOf(n int, amounts map[string]string) string {
@@ -78,6 +97,9 @@ func observedRows(r control.Record) [][]cell {
 	if o.Seen != r.Seen {
 		add(noInk, "the PMS said %s at %s", seen(o.Seen), moment(o.Updated))
 	}
+	if at := o.Baselined; at != nil {
+		add(noInk, "it would have become the baseline at %s", moment(*at))
+	}
 	if at := o.Created; at != nil {
 		add(noInk, "it would have been created at %s: %s on %s", moment(*at), amount, method(o.PaymentMethodID))
 	}
@@ -91,4 +113,20 @@ func observedRows(r control.Record) [][]cell {
 		add(warning, "it would be parked as %s since %s: %s", k.Reason, moment(k.Since), k.Detail)
 	}
 	return rows
+}
+
+// lookedUpRows say how old v4's word on a card is, and when it is asked for another.
+func lookedUpRows(r control.Record) [][]cell {
+	l := r.LookedUp
+	if l == nil {
+		return nil
+	}
+	anew := ""
+	if r.Parked != nil {
+		anew = fmt.Sprintf(", or in the next cycle after `preauth-sync parked retry %s`", r.ID)
+	}
+	return [][]cell{
+		{say("looked up"), say("at %s, by v4's %s", moment(l.At), l.Field)},
+		{say(""), faint.inked("v4 is asked anew an hour after that%s", anew)},
+	}
 }

@@ -62,6 +62,14 @@ func money(amount, currency string) string {
 	return m.String()
 }
 
+// figure gives an amount with its currency's decimals and without its name, "" for none.
+func figure(amount, currency string) string {
+	if amount == "" {
+		return ""
+	}
+	return strings.TrimSuffix(money(amount, currency), " "+currency)
+}
+
 // moment gives a time as it stands in logs.
 func moment(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 

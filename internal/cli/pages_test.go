@@ -70,12 +70,15 @@ func TestStatusInTheShadow(t *testing.T) {
 					Name: "prague", FirstRunOpen: true, NextCycle: *after(5 * time.Minute),
 					LastCycle: &plan.CycleReport{Finished: noon(), OK: true, Counts: plan.Counts{Polled: 43}},
 					Observed: &control.ObservedStatus{
-						Since: noon(), Created: 12, Captured: 3, Released: 1, Parked: map[string]int{"no_payment_method": 2, "amount_changed": 1},
+						Since: noon(), Created: 12, Captured: 3, Released: 1, Baseline: 4, Parked: map[string]int{"no_payment_method": 2, "amount_changed": 1},
 						CreatedAmounts:  map[string]string{"EUR": "1234.5", "CZK": "200"},
 						CapturedAmounts: map[string]string{"EUR": "300"},
+						ParkedAmounts:   map[string]string{"EUR": "87", "CZK": "12.5"},
+						FirstRunOpen:    true,
 					},
 				},
-				{Name: "vienna", FirstRunOpen: true, NextCycle: noon(), Observed: &control.ObservedStatus{Since: noon()}},
+				{Name: "vienna", FirstRunOpen: true, NextCycle: noon(), Observed: &control.ObservedStatus{Since: noon()}, LastCycle: &plan.CycleReport{Finished: noon(), OK: true}},
+				{Name: "brno", FirstRunOpen: true, NextCycle: noon()},
 			},
 			Sinks: []control.SinkStatus{{Name: "default", TokenProof: "open"}},
 		})
@@ -136,6 +139,19 @@ func TestAPartialChargeIsAStoryWithSteps(t *testing.T) {
 	}))
 }
 
+func TestACardThatWasLookedUpIsAStory(t *testing.T) {
+	record := control.Record{
+		ID: anID, Property: "prague", Phase: "none", Updated: noon(), Seen: control.Seen{State: "Chargeable", Active: true},
+		Parked:   &control.Park{Reason: plan.NoPaymentMethod, Since: noon(), Detail: "v4 has two"},
+		LookedUp: &control.LookedUp{Field: "paymentMethodIdentifier", At: noon(), Found: "v4 has two"},
+	}
+	golden(t, "show_looked_up", printed(t, func(p *page) error { return recordPage(p, record) }))
+	record.Parked = nil // it is only observed
+	if text := printed(t, func(p *page) error { return recordPage(p, record) }); strings.Contains(text, "retry") || !strings.Contains(text, "an hour after that") {
+		t.Error(text)
+	}
+}
+
 func TestWhatWouldHaveBeenSentIsAStory(t *testing.T) {
 	says := control.Seen{State: "Charged", Active: true, Amount: "22.5", Currency: "EUR"}
 	golden(t, "show_observed", printed(t, func(p *page) error {
@@ -143,7 +159,7 @@ func TestWhatWouldHaveBeenSentIsAStory(t *testing.T) {
 			ID: anID, Property: "prague", Phase: "none", Updated: noon(),
 			Seen: control.Seen{State: "Chargeable", Active: true, Amount: "22.5", Currency: "EUR"},
 			Observed: &control.Observed{
-				Seen: says, Created: after(0), Captured: after(time.Hour), Released: after(2 * time.Hour), Amount: "22.5", Currency: "EUR",
+				Seen: says, Baselined: after(0), Created: after(0), Captured: after(time.Hour), Released: after(2 * time.Hour), Amount: "22.5", Currency: "EUR",
 				PaymentMethodID: 9, Updated: *after(2 * time.Hour),
 				Parked: &control.Park{Reason: plan.AmountChanged, Since: *after(time.Hour), Detail: "v4 holds 22.50 EUR"},
 			},
@@ -230,6 +246,9 @@ func TestEveryReasonForSendingNothingIsSaidInWords(t *testing.T) {
 		if whyInWords(why) == "" {
 			t.Errorf("%s", why)
 		}
+	}
+	if said := whyInWords(plan.IsParked); strings.Contains(said, "parked list") {
+		t.Errorf("what is yet to be parked is not there: %s", said)
 	}
 }
 

@@ -128,9 +128,9 @@ func parkedCSV(w io.Writer, rows []control.Parked) error {
 	}}
 	for _, r := range rows {
 		lines = append(lines, []string{
-			r.ID, r.Property, string(r.Reason), moment(r.Since), r.Amount, r.Currency, identityOf(r), r.TrackingID, r.Detail,
-			r.Phase, r.CustomerID,
-			r.Held, r.Seen.State, r.Seen.Amount, r.Seen.Currency, r.Difference, methodOf(r),
+			r.ID, r.Property, string(r.Reason), moment(r.Since), figure(r.Amount, r.Currency), r.Currency, identityOf(r), r.TrackingID, r.Detail,
+			r.Phase, r.CustomerID, figure(r.Held, r.Currency), r.Seen.State, figure(r.Seen.Amount, r.Seen.Currency), r.Seen.Currency,
+			figure(r.Difference, r.Currency), methodOf(r),
 		})
 	}
 	return out.WriteAll(lines)

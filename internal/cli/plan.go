@@ -199,7 +199,7 @@ func whyInWords(why plan.Why) string {
 	case plan.InDoubt:
 		return "asked for already, and the outcome is not known yet"
 	case plan.IsParked:
-		return "parked: see `preauth-sync parked list`"
+		return "parked by now, or to park: see above"
 	case plan.IsAnswered:
 		return "an operator has answered what the PMS says"
 	case plan.CreatesStopped:

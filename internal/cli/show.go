@@ -97,7 +97,7 @@ func recordRows(r control.Record) [][]cell {
 	if k := r.Parked; k != nil {
 		rows = append(rows, []cell{say("parked"), warning.inked("%s, since %s", k.Reason, moment(k.Since))}, []cell{say(""), say("%s", k.Detail)})
 	}
-	return append(rows, observedRows(r)...)
+	return append(append(rows, lookedUpRows(r)...), observedRows(r)...)
 }
 
 func seen(s control.Seen) string {

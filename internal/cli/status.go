@@ -98,7 +98,7 @@ func propertyRows(p control.PropertyStatus, daemon bool) [][]cell {
 		})
 	}
 	if p.FirstRunOpen && p.LastCycle != nil {
-		rows = append(rows, []cell{say("first run"), warning.inked("open: not every listed customer has been read yet")})
+		rows = append(rows, []cell{say("first run"), firstRunCell(p)})
 	}
 	rows = append(rows, []cell{say("last cycle"), cycleCell(p.LastCycle)})
 	return append(rows, []cell{say("next cycle"), nextCell(p.NextCycle, daemon)})

@@ -77,7 +77,7 @@ func riskRow(owner string, nth int, risk atRisk, i ink) []cell {
 	}
 	row := []cell{i.inked("%s", owner), i.inked("%s", risk.currency)}
 	for _, amount := range []decimal.Decimal{risk.held, risk.awaiting, risk.parked} {
-		text := strings.TrimSuffix(money(amount.String(), risk.currency), " "+risk.currency)
+		text := figure(amount.String(), risk.currency)
 		if amount.IsZero() {
 			text = "-"
 		}

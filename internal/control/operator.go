@@ -44,8 +44,8 @@ type Operator interface {
 	Audit(ctx context.Context, order Audit, finding func(Finding) error) (Audited, error)
 }
 
-// Selection names parked preauthorizations: by Id, or by reason and property.
-// The zero value is all of them.
+// Selection names parked preauthorizations: by Id, or by reason and property; with a
+// reason those of the Ids that are parked for it. The zero value is all of them.
 type Selection struct {
 	IDs      []preauth.ID `json:"ids,omitempty"`
 	Reason   plan.Reason  `json:"reason,omitempty"`

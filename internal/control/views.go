@@ -60,12 +60,17 @@ type ObservedStatus struct {
 	Since    time.Time `json:"since"`
 	Created  int       `json:"created"`
 	Captured int       `json:"captured"`
+	// Baseline counts what would be left alone, as charged before.
+	Baseline int `json:"baseline"`
 	// Released counts the holds that the PMS would have left to v4, which cannot void them.
 	Released int            `json:"released"`
 	Parked   map[string]int `json:"parked"`
-	// CreatedAmounts and CapturedAmounts are what those are about, by currency.
+	// CreatedAmounts, CapturedAmounts and ParkedAmounts are what those are about, by currency.
 	CreatedAmounts  map[string]string `json:"created_amounts"`
 	CapturedAmounts map[string]string `json:"captured_amounts"`
+	ParkedAmounts   map[string]string `json:"parked_amounts"`
+	// FirstRunOpen is set until every listed customer has been observed once.
+	FirstRunOpen bool `json:"first_run_open"`
 }
 
 // SinkStatus is how a sink stands.
@@ -101,6 +106,9 @@ type Record struct {
 	Journal []Entry   `json:"journal"`
 	// Observed is what mirror.mode: observe would have made of it; state export leaves it out.
 	Observed *Observed `json:"observed,omitempty"`
+	// LookedUp is what v4 said of its card, where that is why it is parked or would be;
+	// state export leaves it out.
+	LookedUp *LookedUp `json:"looked_up,omitempty"`
 	// ByHand are the steps, in their order, of what only a person can do while it is
 	// parked; state export leaves them out.
 	ByHand []string `json:"by_hand,omitempty"`
@@ -113,8 +121,9 @@ type Record struct {
 type Observed struct {
 	// Seen is what the PMS said last.
 	Seen Seen `json:"seen"`
-	// Created and Captured are when they would have been sent, Released is when the PMS
-	// let go what v4 would hold.
+	// Baselined is when it would have become the baseline. Created and Captured are when
+	// they would have been sent, Released is when the PMS let go what v4 would hold.
+	Baselined       *time.Time `json:"baselined"`
 	Created         *time.Time `json:"created"`
 	Captured        *time.Time `json:"captured"`
 	Released        *time.Time `json:"released"`
@@ -124,6 +133,16 @@ type Observed struct {
 	Parked          *Park      `json:"parked,omitempty"`
 	// Updated is when the entry last changed.
 	Updated time.Time `json:"updated"`
+}
+
+// LookedUp is v4's answer to which of its payment methods a card is. It is asked anew
+// an hour later, and in the first cycle after a retry.
+type LookedUp struct {
+	// Field is the one that was searched for the card's Id.
+	Field string    `json:"field"`
+	At    time.Time `json:"at"`
+	// Found says in words what was found.
+	Found string `json:"found"`
 }
 
 // Choice is an answer that fits a parked preauthorization.
@@ -317,6 +336,22 @@ type Finding struct {
 	Detail   string `json:"detail"`
 	// Due is set when the next cycle mends it by itself.
 	Due bool `json:"due"`
+	// Shadow is what the report says of it, nil unless mirror.mode is observe.
+	*Shadow
+}
+
+// Shadow is the last that would have been done about a preauthorization, had
+// mirror.mode not been observe.
+type Shadow struct {
+	// Action is create, capture, park or none.
+	Action string `json:"observed_action"`
+	// Amount, Currency and At are empty and nil for none. The amount of a park is the one
+	// that would wait.
+	Amount   string     `json:"observed_amount"`
+	Currency string     `json:"observed_currency"`
+	At       *time.Time `json:"observed_at"`
+	// Reason is that of a park.
+	Reason plan.Reason `json:"observed_reason"`
 }
 
 // Audited closes an audit.
@@ -332,6 +367,8 @@ type Audited struct {
 	Answered int `json:"answered"`
 	// CapturedUnlisted counts the captured holds on a v4 that lists none of them.
 	CapturedUnlisted int `json:"captured_unlisted"`
+	// Observing is set while mirror.mode is observe: then each finding has a Shadow.
+	Observing bool `json:"observing"`
 	// Found counts what was handed over, by kind.
 	Found map[string]int `json:"found"`
 	// Due counts what the next cycle mends by itself, handed over or not.

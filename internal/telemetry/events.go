@@ -86,6 +86,8 @@ const (
 	CreateObserved = "create.observed"
 	// CaptureObserved: in the shadow, v4 would have been asked to capture the hold.
 	CaptureObserved = "capture.observed"
+	// ReleaseObserved: in the shadow, the PMS released what v4 would hold.
+	ReleaseObserved = "release.observed"
 	// ParkObserved: in the shadow, the preauthorization would have been parked.
 	ParkObserved = "park.observed"
 	// MethodsFailed: v4 could not be asked which card is which payment method.

@@ -102,4 +102,34 @@ var lookups = []mutation{
 		edits: []edit{{"sinks/v4/methods_walk.go", "\t\tif item.method.ID <= w.last {\n", "\t\tif item.method.ID == 0 {\n"}},
 		red:   []test{{"sinks/v4", "TestManyCardsAreLookedForInAllMethods"}},
 	},
+	{
+		name:  "walk-empty",
+		takes: "the doubt in a walk that shows nothing at all: each card counts as one without a payment method",
+		edits: []edit{{"sinks/v4/methods_walk.go", "\tif len(items) == 0 && !w.named {\n", "\tif len(items) == 0 && w.last > 0 && !w.named {\n"}},
+		red:   []test{{"sinks/v4", "TestManyCardsAreLookedForInAllMethods"}},
+	},
+	{
+		name:  "upper-case",
+		takes: "the second question for a card that is not found: one whose Id v4 holds in upper case counts as absent",
+		edits: []edit{{"sinks/v4/methods.go", "\tif err != nil || len(methods) > 0 || upper == card || normalizeToken(upper) != card {\n", "\tif err != nil || len(methods) > 0 || upper != \"\" {\n"}},
+		red:   []test{{"sinks/v4", "TestAUUIDIsFoundInEitherCase"}, {"sinks/v4", "TestTheClientAndTheSimulatorAgreeOnPaymentMethods"}},
+	},
+	{
+		name:  "nobodys-card",
+		takes: "the question for nobody's card: what is wrong with every question is taken for a fault of each card",
+		edits: []edit{{"sinks/v4/methods_lookup.go", "\tif l.sound = l.sound || err == nil; l.sound {\n", "\tif l.sound = true; l.sound {\n"}},
+		red: []test{
+			{"sinks/v4", "TestWhatIsNotAboutACardIsAnErrorAndNoAnswer"},
+			{"sinks/v4", "TestARefusalOfAllCardsEndsALookUp"},
+		},
+	},
+	{
+		name:  "only-silence",
+		takes: "the difference between a refusal and silence: a few cards that v4 refuses leave the others unasked",
+		edits: []edit{{"sinks/v4/methods_lookup.go", "\tif errors.Is(err, preauth.ErrUnanswered) {\n\t\tl.silent++\n", "\tif err != nil {\n\t\tl.silent++\n"}},
+		red: []test{
+			{"sinks/v4", "TestACardThatIsRefusedLeavesTheOthersTheirAnswers"},
+			{"sinks/v4", "TestSilencesBetweenRefusalsDoNotAddUp"},
+		},
+	},
 }

@@ -46,20 +46,26 @@ var modes = []mutation{
 	{
 		name:  "unlearn",
 		takes: "forgetting a card's method once a create with it is refused",
-		edits: []edit{{"sync/engine/lookup.go", "\tif run.p == nil || run.p.opts.Lookup == \"\" || card == \"\" {\n", "\tif card != \"\" {\n"}},
+		edits: []edit{{"sync/engine/lookup.go", "\tif run.p == nil || run.p.opts.Lookup == \"\" || card == \"\" {\n\t\treturn nil\n", "\tif card != \"\" {\n\t\treturn nil\n"}},
 		red:   []test{{"sync/engine", "TestARefusedCreateForgetsWhichMethodTheCardIs"}},
 	},
 	{
 		name: "bound", money: true,
 		takes: "the look at which v4 a property wrote to: its holds are captured at another",
-		edits: []edit{{"sync/engine/bind.go", "\tif was == \"\" || p.sink.name == \"\" || was == p.sink.name {\n", "\tif was != \"-\" {\n"}},
+		edits: []edit{{"sync/engine/bind.go", "\tif was.Sink != \"\" && was.Sink != name {\n", "\tif was.Sink == \"-\" {\n"}},
 		red:   []test{{"sync/engine", "TestAPropertyIsKeptFromAnotherV4ThanTheOneThatItWroteTo"}},
 	},
 	{
 		name: "bound-address", money: true,
 		takes: "the look at the address of a property's own v4",
-		edits: []edit{{"sync/engine/bind.go", "\tif doc.Address != \"\" && doc.Address != s.opts.Address {\n", "\tif doc.Address == \"-\" {\n"}},
+		edits: []edit{{"sync/engine/bind.go", "\tif now.Own && own.Address != \"\" && own.Address != now.Address {\n", "\tif own.Address == \"-\" {\n"}},
 		red:   []test{{"sync/engine", "TestAPropertyIsKeptFromAnotherV4ThanTheOneThatItWroteTo"}},
+	},
+	{
+		name: "mark-of-what-is-put-off", money: true,
+		takes: "the mark of what is only put off: whoever has left the list is not polled any more",
+		edits: []edit{{"sync/plan/decide.go", "\tif d.heldUp() && rec.Park != nil {\n", "\tif d.heldUp() && rec.Park != nil && policy.CaptureOnly && policy.StopCreates {\n"}},
+		red:   []test{{"sync/engine", "TestAMarkStaysWhileItsCauseCannotBeLookedAt"}},
 	},
 	{
 		name:  "aged-once",

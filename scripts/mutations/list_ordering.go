@@ -70,7 +70,7 @@ var ordering = []mutation{
 		takes: "the first run's open end: a backfill of some customers ends it, and what the others had charged is no baseline",
 		edits: []edit{
 			{"sync/engine/list.go", "\tif b := run.c.backfill; b.partial() {\n", "\tif b := run.c.backfill; b.partial() {\n\t\trun.wholeList = true\n"},
-			{"sync/engine/list.go", " || run.c.backfill.partial() {\n\t\treturn run.doc.FirstRunDone, nil\n", " {\n\t\treturn run.doc.FirstRunDone, nil\n"},
+			{"sync/engine/list.go", " || run.c.backfill.partial() {\n\t\treturn done, nil\n", " {\n\t\treturn done, nil\n"},
 		},
 		red: []test{{"sync/engine", "TestABackfillOfNamedCustomersAndProperties"}},
 	},

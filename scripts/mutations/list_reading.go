@@ -77,7 +77,7 @@ var reading = []mutation{
 	{
 		name:  "mark-of-a-failed-walk",
 		takes: "the rule that a walk that failed does not move the mark: what it did not read is never asked for",
-		edits: []edit{{"sync/engine/discover.go", "\tif failed == nil && run.unfinished != nil {\n", "\tif run.unfinished != nil {\n"}},
+		edits: []edit{{"sync/engine/discover.go", "\tif complete(failed) && run.unfinished != nil {\n", "\tif run.unfinished != nil {\n"}},
 		red:   []test{{"sync/engine", "TestManyPagesAreFollowedByWhatIsNew"}},
 	},
 	{

@@ -35,7 +35,16 @@ type Found struct {
 // are still read. Entries without a usable id are such an error too. An error of
 // page, or the end of ctx, ends the walk.
 func (c *Client) Customers(ctx context.Context, from, to time.Time, page func([]Found) error) error {
-	w := c.walk(customerListing(), page)
+	return c.updated(ctx, customerListing(), from, to, page)
+}
+
+// MergedWithin is Customers for those alone into whom one was merged.
+func (c *Client) MergedWithin(ctx context.Context, from, to time.Time, page func([]Found) error) error {
+	return c.updated(ctx, targetListing(), from, to, page)
+}
+
+func (c *Client) updated(ctx context.Context, through listing, from, to time.Time, page func([]Found) error) error {
+	w := c.walk(through, page)
 	return w.spans(ctx, from, to, func(span interval) (string, parameters) {
 		asked := ofCustomers()
 		asked.UpdatedUTC = &span

@@ -31,6 +31,13 @@ func customerListing() listing {
 	}
 }
 
+// targetListing is the listing of customers, of which only the targets of merges count.
+func targetListing() listing {
+	l := customerListing()
+	l.entry, l.unusable = (*foundPage).target, "MergeTargetId is no UUID"
+	return l
+}
+
 // mergeListing is the listing of certain customers, each with an At for its target.
 func mergeListing(asked map[preauth.ID]time.Time) listing {
 	l := customerListing()
@@ -96,6 +103,16 @@ func (p *foundPage) customer(raw json.RawMessage) bool {
 	named := p.put(found, twice, "Id", at)
 	alone := absent(found["MergeTargetId"]) && !twice["MergeTargetId"]
 	return (alone || p.put(found, twice, "MergeTargetId", at)) && named
+}
+
+// target notes into whom a customer was merged.
+func (p *foundPage) target(raw json.RawMessage) bool {
+	found, twice, err := fields(raw, "MergeTargetId", "UpdatedUtc")
+	if err != nil {
+		return false
+	}
+	alone := absent(found["MergeTargetId"]) && !twice["MergeTargetId"]
+	return alone || p.put(found, twice, "MergeTargetId", latest(found, "UpdatedUtc"))
 }
 
 // merged notes into whom a customer was merged that was asked for.

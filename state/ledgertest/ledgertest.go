@@ -98,7 +98,8 @@ func HeldRecord(n int) plan.Record {
 func FullObserved(n int) plan.Observed {
 	seen := plan.Observation{State: preauth.Charged, Active: true, Amount: Money("123.45", "EUR")}
 	return plan.Observed{
-		ID: ID(n), Enterprise: ID(1 << 20), CustomerID: ID(1<<21 + n), Seen: seen,
+		ID: ID(n), Enterprise: ID(1 << 20), CustomerID: ID(1<<21 + n), CardID: string(ID(1<<22 + n)),
+		History: plan.HistoryOld, Baselined: At(n + 5), Seen: seen,
 		Amount: Money("120", "EUR"), PaymentMethodID: 42, Created: At(n), Captured: At(n + 1), Released: At(n + 2),
 		Park:    &plan.Park{Reason: plan.AmountChanged, Seen: seen, Since: At(n + 3), Detail: "another amount"},
 		Updated: At(n + 4),

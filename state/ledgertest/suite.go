@@ -33,7 +33,9 @@ func Run(t *testing.T, open func(t *testing.T) Ledger) {
 		{"discovered customers are put, sorted and forgotten", discoveredCustomers},
 		{"many discovered customers come page by page", manyDiscovered},
 		{"a sink's answers are put by field and card, and forgotten", answersStay},
-		{"what is observed is put by Id, sorted and forgotten", reportStays},
+		{"what is observed is put by enterprise and Id, sorted and forgotten", reportStays},
+		{"a customer's first cycle in the report stays, apart from the real one", observedCustomersStay},
+		{"a report is forgotten before the batch puts anything", reportsAreForgotten},
 		{"much that is observed comes page by page", manyObserved},
 		{"pauses are put, sorted and lifted", pauses},
 		{"properties are conditional and sorted", properties},
@@ -140,6 +142,7 @@ func emptyLedger(t *testing.T, l Ledger) {
 	equal(t, 0, len(discovered(t, l, ID(1))))
 	equal(t, 0, len(lookedUp(t, l, "v4", field, string(ID(1)))))
 	equal(t, 0, len(eachObserved(t, l, "")))
+	equal(t, 0, len(observedReads(t, l, ID(1), ID(2))))
 	commit(t, l, plan.Batch{})
 }
 

@@ -116,7 +116,7 @@ func pauses(t *testing.T, l Ledger) {
 func properties(t *testing.T, l Ledger) {
 	t.Helper()
 	full := plan.Property{
-		Enterprise: ID(2), Name: "prague", Sink: "v4", Cycle: 4, FirstRunDone: true, ObservedSince: At(3),
+		Enterprise: ID(2), Name: "prague", Sink: "v4", Cycle: 4, FirstRunDone: true, ObservedSince: At(3), ObservedFirstRunDone: true,
 		LastCycle: &plan.CycleReport{
 			CycleID: "c", Started: At(1), Finished: At(2), OK: true, Error: "none", Fuse: true,
 			Counts: plan.Counts{Polled: 1, Created: 2, Captured: 3, Adopted: 4, Parked: 5, Released: 6, Skipped: 7, Failed: 8},

@@ -84,6 +84,8 @@ func conflictLeavesNothing(t *testing.T, l Ledger) {
 			Pauses:     []plan.Pause{{Enterprise: ID(9), Since: At(1)}},
 			LookedUp:   []plan.LookedUp{{Sink: "v4", Field: field, CardID: "card", At: At(1)}},
 			Observed:   []plan.Observed{FullObserved(1)},
+
+			ObservedReads: []plan.CustomerRead{{Enterprise: ID(9), CustomerID: ID(5), Cycle: 1}},
 		}
 	}
 	record, property, sink := whole(), whole(), whole()
@@ -108,8 +110,8 @@ func conflictLeavesNothing(t *testing.T, l Ledger) {
 	if len(discovered(t, l, ID(9))) != 0 {
 		t.Fatal("a discovered customer of a refused batch has been stored")
 	}
-	if len(lookedUp(t, l, "v4", field, "card")) != 0 || len(eachObserved(t, l, "")) != 0 {
-		t.Fatal("an answer or an entry of a refused batch has been stored")
+	if len(lookedUp(t, l, "v4", field, "card")) != 0 || len(eachObserved(t, l, "")) != 0 || len(observedReads(t, l, ID(9), ID(5))) != 0 {
+		t.Fatal("an answer, an entry or a read customer of a refused batch has been stored")
 	}
 	if paused, _ := l.Pauses(ctx); len(paused) != 0 {
 		t.Fatal("a pause of a refused batch has been stored")

@@ -40,12 +40,13 @@ type below struct {
 	property  uint64
 	sink      uint64
 	customers map[customerKey]bool
+	observed  map[customerKey]bool // the customers read in the report
 	tokens    map[tokenKey]plan.Token
 }
 
 func (l *Ledger) below(ctx context.Context, batch plan.Batch) (below, error) {
 	b := below{
-		records: make(map[preauth.ID]plan.Record), customers: make(map[customerKey]bool),
+		records: make(map[preauth.ID]plan.Record), customers: make(map[customerKey]bool), observed: make(map[customerKey]bool),
 		tokens: make(map[tokenKey]plan.Token), owners: make(map[identityKey]preauth.ID),
 		sinks: make(map[preauth.ID]string),
 	}
@@ -77,12 +78,11 @@ func (l *Ledger) below(ctx context.Context, batch plan.Batch) (below, error) {
 		}
 		b.sink = stored.Revision
 	}
-	for _, each := range batch.Read {
-		cycles, err := l.base.ReadCycles(ctx, each.Enterprise, []preauth.ID{each.CustomerID})
-		if err != nil {
-			return b, err
-		}
-		_, b.customers[customerKey{each.Enterprise, each.CustomerID}] = cycles[each.CustomerID]
+	if err := readBelow(ctx, batch.Read, l.base.ReadCycles, b.customers); err != nil {
+		return b, err
+	}
+	if err := readBelow(ctx, batch.ObservedReads, l.base.ObservedReads, b.observed); err != nil {
+		return b, err
 	}
 	for _, t := range batch.Tokens {
 		stored, err := l.base.Tokens(ctx, t.Sink, []string{t.Token})
@@ -94,6 +94,21 @@ func (l *Ledger) below(ctx context.Context, batch plan.Batch) (below, error) {
 		}
 	}
 	return b, nil
+}
+
+// readBelow notes which of the customers base has as read.
+func readBelow(
+	ctx context.Context, read []plan.CustomerRead,
+	cycles func(context.Context, preauth.ID, []preauth.ID) (map[preauth.ID]uint64, error), into map[customerKey]bool,
+) error {
+	for _, each := range read {
+		found, err := cycles(ctx, each.Enterprise, []preauth.ID{each.CustomerID})
+		if err != nil {
+			return err
+		}
+		_, into[customerKey{each.Enterprise, each.CustomerID}] = found[each.CustomerID]
+	}
+	return nil
 }
 
 // check compares every revision with the one that was read.
@@ -116,10 +131,8 @@ func (l *Ledger) check(batch plan.Batch, b below) error {
 			return fmt.Errorf("a journal line: %w", err)
 		}
 	}
-	for _, each := range batch.Observed {
-		if _, err := preauth.ParseID(string(each.ID)); err != nil {
-			return fmt.Errorf("an entry of what was observed: %w", err)
-		}
+	if err := checkReport(batch); err != nil {
+		return err
 	}
 	for _, each := range batch.Pauses {
 		if each.Enterprise == "" {
@@ -170,7 +183,8 @@ func (l *Ledger) put(batch plan.Batch, b below) {
 	for _, each := range batch.Discovered {
 		l.discovered[customerKey{each.Enterprise, each.CustomerID}] = copySeconds(each.Until)
 	}
-	l.putLearnt(batch)
+	l.putLookedUp(batch.LookedUp)
+	l.report.put(batch, b.observed)
 	if p := batch.Property; p != nil {
 		stored := copyProperty(*p)
 		stored.Revision++

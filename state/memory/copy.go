@@ -52,7 +52,7 @@ func copyPark(p *plan.Park) *plan.Park {
 
 func copyObserved(o plan.Observed) plan.Observed {
 	o.Created, o.Captured, o.Released = copyTime(o.Created), copyTime(o.Captured), copyTime(o.Released)
-	o.Park, o.Updated = copyPark(o.Park), copyTime(o.Updated)
+	o.Baselined, o.Park, o.Updated = copyTime(o.Baselined), copyPark(o.Park), copyTime(o.Updated)
 	return o
 }
 

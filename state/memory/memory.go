@@ -24,8 +24,9 @@ type Reader interface {
 	ReadCycles(ctx context.Context, enterprise preauth.ID, customers []preauth.ID) (map[preauth.ID]uint64, error)
 	Discovered(ctx context.Context, enterprise preauth.ID, visit func(plan.Discovered) error) error
 	LookedUp(ctx context.Context, sink, field string, cards []string) (map[string]plan.LookedUp, error)
-	Observed(ctx context.Context, ids []preauth.ID) (map[preauth.ID]plan.Observed, error)
+	Observed(ctx context.Context, enterprise preauth.ID, ids []preauth.ID) (map[preauth.ID]plan.Observed, error)
 	EachObserved(ctx context.Context, enterprise preauth.ID, visit func(plan.Observed) error) error
+	ObservedReads(ctx context.Context, enterprise preauth.ID, customers []preauth.ID) (map[preauth.ID]uint64, error)
 	Pauses(ctx context.Context) ([]plan.Pause, error)
 	Property(ctx context.Context, enterprise preauth.ID) (plan.Property, bool, error)
 	Properties(ctx context.Context) ([]plan.Property, error)
@@ -62,7 +63,7 @@ type Ledger struct {
 	customers  map[customerKey]uint64
 	discovered map[customerKey]time.Time // zero hides what base has
 	lookedUp   map[lookedUpKey]plan.LookedUp
-	observed   map[preauth.ID]plan.Observed
+	report     report
 	pauses     map[preauth.ID]time.Time // zero hides what base has
 	properties map[preauth.ID]plan.Property
 	sinks      map[string]plan.Sink
@@ -81,7 +82,7 @@ func New(file plan.File) *Ledger {
 		customers:  make(map[customerKey]uint64),
 		discovered: make(map[customerKey]time.Time),
 		lookedUp:   make(map[lookedUpKey]plan.LookedUp),
-		observed:   make(map[preauth.ID]plan.Observed),
+		report:     newReport(),
 		pauses:     make(map[preauth.ID]time.Time),
 		properties: make(map[preauth.ID]plan.Property),
 		sinks:      make(map[string]plan.Sink),

@@ -141,14 +141,14 @@ func TestAnOverlayHidesWhatItForgetsOfAnswersAndEntries(t *testing.T) {
 	over := memory.Overlay(base)
 	if err := over.Commit(ctx, plan.Batch{
 		LookedUp: []plan.LookedUp{{Sink: "v4", Field: "identifier", CardID: "a"}, answer("b", 2), answer("d", 2)},
-		Observed: []plan.Observed{{ID: ledgertest.ID(1)}, entry(2, 8), entry(4, 9), entry(5, 9)},
+		Observed: []plan.Observed{{ID: ledgertest.ID(1), Enterprise: ledgertest.ID(9)}, entry(2, 8), entry(4, 9), entry(5, 9)},
 	}); err != nil {
 		t.Fatal(err)
 	}
 	check := func(l *memory.Ledger, methods map[string]int64, some, of9 []plan.Observed) {
 		t.Helper()
 		answers, errAnswers := l.LookedUp(ctx, "v4", "identifier", []string{"a", "b", "c", "d"})
-		found, errFound := l.Observed(ctx, ids([]int{1, 2, 3}))
+		found, errFound := l.Observed(ctx, ledgertest.ID(9), ids([]int{1, 2, 3}))
 		var each []plan.Observed
 		errEach := l.EachObserved(ctx, ledgertest.ID(9), func(o plan.Observed) error { each = append(each, o); return nil })
 		if err := errors.Join(errAnswers, errFound, errEach); err != nil {
@@ -171,8 +171,8 @@ func TestAnOverlayHidesWhatItForgetsOfAnswersAndEntries(t *testing.T) {
 			}
 		}
 	}
-	check(over, map[string]int64{"b": 2, "c": 1, "d": 2}, []plan.Observed{entry(2, 8), entry(3, 9)},
-		[]plan.Observed{entry(3, 9), entry(4, 9), entry(5, 9)})
+	check(over, map[string]int64{"b": 2, "c": 1, "d": 2}, []plan.Observed{entry(2, 9), entry(3, 9)},
+		[]plan.Observed{entry(2, 9), entry(3, 9), entry(4, 9), entry(5, 9)})
 	check(base, map[string]int64{"a": 1, "b": 1, "c": 1}, []plan.Observed{entry(1, 9), entry(2, 9), entry(3, 9)},
 		[]plan.Observed{entry(1, 9), entry(2, 9), entry(3, 9)})
 }
@@ -207,4 +207,53 @@ func TestARestartIsNotNewAndHasTheGenerationReached(t *testing.T) {
 	if f := l.File(); f.New || f.Generation != reached {
 		t.Fatalf("%+v", f)
 	}
+}
+
+func TestAnOverlayHidesTheReportsThatItForgets(t *testing.T) {
+	ctx := t.Context()
+	entry := func(enterprise, n int) plan.Observed {
+		return plan.Observed{ID: ledgertest.ID(n), Enterprise: ledgertest.ID(enterprise), Updated: ledgertest.At(n)}
+	}
+	read := func(enterprise, customer int, cycle uint64) plan.CustomerRead {
+		return plan.CustomerRead{Enterprise: ledgertest.ID(enterprise), CustomerID: ledgertest.ID(customer), Cycle: cycle}
+	}
+	base := memory.New(plan.File{})
+	err := base.Commit(ctx, plan.Batch{
+		Observed:      []plan.Observed{entry(8, 1), entry(9, 1), entry(9, 2)},
+		ObservedReads: []plan.CustomerRead{read(8, 5, 1), read(9, 5, 1), read(9, 6, 1)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	over := memory.Overlay(base)
+	check := func(l *memory.Ledger, each []plan.Observed, of9 map[preauth.ID]plan.Observed, reads map[preauth.ID]uint64) {
+		t.Helper()
+		var gotEach []plan.Observed
+		errEach := l.EachObserved(ctx, "", func(o plan.Observed) error { gotEach = append(gotEach, o); return nil })
+		gotOf9, errOf9 := l.Observed(ctx, ledgertest.ID(9), ids([]int{1, 2, 3}))
+		gotReads, errReads := l.ObservedReads(ctx, ledgertest.ID(9), ids([]int{5, 6, 7}))
+		if err := errors.Join(errEach, errOf9, errReads); err != nil {
+			t.Fatal(err)
+		}
+		for _, diff := range []string{
+			ledgertest.Diff(each, gotEach), ledgertest.Diff(of9, gotOf9), ledgertest.Diff(reads, gotReads),
+		} {
+			if diff != "" {
+				t.Errorf("want -, got +\n%s", diff)
+			}
+		}
+	}
+	for _, batch := range []plan.Batch{
+		{Observed: []plan.Observed{entry(9, 4)}, ObservedReads: []plan.CustomerRead{read(9, 5, 2), read(9, 7, 2)}},
+		{Unobserved: ids([]int{9}), Observed: []plan.Observed{entry(9, 3)}, ObservedReads: []plan.CustomerRead{read(9, 5, 3)}},
+	} {
+		if err := over.Commit(ctx, batch); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check(over, []plan.Observed{entry(8, 1), entry(9, 3)}, map[preauth.ID]plan.Observed{ledgertest.ID(3): entry(9, 3)},
+		map[preauth.ID]uint64{ledgertest.ID(5): 3})
+	check(base, []plan.Observed{entry(8, 1), entry(9, 1), entry(9, 2)},
+		map[preauth.ID]plan.Observed{ledgertest.ID(1): entry(9, 1), ledgertest.ID(2): entry(9, 2)},
+		map[preauth.ID]uint64{ledgertest.ID(5): 1, ledgertest.ID(6): 1})
 }

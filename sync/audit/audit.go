@@ -139,6 +139,20 @@ type Finding struct {
 	Detail string
 	// Due is set when the next cycle sends what is missing.
 	Due bool
+	// Shadow is nil unless the program observes.
+	Shadow *Shadow
+}
+
+// Shadow is the last that would have been done about a preauthorization, had the
+// program not only observed.
+type Shadow struct {
+	// Action is create, capture, park or none.
+	Action string
+	// Amount is what was about to be sent, or would wait parked.
+	Amount preauth.Money
+	At     time.Time
+	// Reason is that of a park.
+	Reason plan.Reason
 }
 
 // Summary closes an audit.
@@ -270,7 +284,8 @@ func (a *audit) meet(ctx context.Context) error {
 		next.enterprise, next.asked, next.firstRun = enterprise, err == nil, !a.sink.TokensAtCreation
 		if at >= 0 {
 			next.enterprise = docs[at].Enterprise
-			next.firstRun = next.firstRun && !docs[at].FirstRunDone
+			done := docs[at].FirstRunDone || a.Observing && docs[at].ObservedFirstRunDone
+			next.firstRun = next.firstRun && !done
 			next.halted = blown(docs[at].LastCycle)
 		}
 		if slices.ContainsFunc(pauses, func(p plan.Pause) bool { return p.Enterprise == "" || p.Enterprise == next.enterprise }) {

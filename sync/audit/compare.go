@@ -201,6 +201,9 @@ func (a *audit) weighUnlisted(ctx context.Context) error {
 			a.summary.InMotion++
 			continue
 		}
+		if err := a.recall(ctx, &s); err != nil {
+			return err
+		}
 		if err := a.ask(ctx, &s); err != nil {
 			return err
 		}
@@ -255,7 +258,9 @@ func (a *audit) tellAll(ctx context.Context, s subject, findings []Finding) erro
 		if s.polled != nil {
 			f.Property = a.properties[s.polled.Property].Name
 		}
-		f.Detail += s.shadow()
+		if a.Observing {
+			f.Detail, f.Shadow = f.Detail+s.shadow(), s.last()
+		}
 		if f.Due {
 			a.summary.Due++
 		}

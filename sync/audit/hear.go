@@ -10,14 +10,24 @@ import (
 	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
 
+// recall takes in what the report says.
+func (a *audit) recall(ctx context.Context, s *subject) error {
+	enterprise := s.record.Enterprise
+	if s.polled != nil {
+		enterprise = a.properties[s.polled.Property].enterprise
+	}
+	if !a.Observing || enterprise == "" {
+		return nil
+	}
+	entries, err := a.Ledger.Observed(ctx, enterprise, []preauth.ID{s.id})
+	s.observed = entries[s.id]
+	return err
+}
+
 // hear takes in what the PMS says, and decides as a cycle would.
 func (a *audit) hear(ctx context.Context, s *subject) error {
-	if a.Observing {
-		entries, err := a.Ledger.Observed(ctx, []preauth.ID{s.id})
-		if err != nil {
-			return err
-		}
-		s.observed = entries[s.id]
+	if err := a.recall(ctx, s); err != nil {
+		return err
 	}
 	if s.polled == nil || s.conflicting {
 		return nil
@@ -81,6 +91,24 @@ func (s subject) shadow() string {
 		return ""
 	}
 	return "; in the shadow " + strings.Join(would, ", and ")
+}
+
+// last is the last that the report says would have been done.
+func (s subject) last() *Shadow {
+	o, out := s.observed, &Shadow{Action: plan.NoAction.String()}
+	then := func(at time.Time, action string, amount preauth.Money, why plan.Reason) {
+		if !at.IsZero() && !at.Before(out.At) {
+			out = &Shadow{Action: action, Amount: amount, At: at, Reason: why}
+		}
+	}
+	then(o.Created, plan.Create.String(), o.Amount, "")
+	then(o.Captured, plan.Capture.String(), o.Amount, "")
+	if o.Park != nil {
+		rec := s.record
+		rec.Seen = o.Seen
+		then(o.Park.Since, "park", o.AsIf(rec).AtStake(), o.Park.Reason)
+	}
+	return out
 }
 
 func moment(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -1,9 +1,12 @@
 package audit
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/preauth-sync/preauth-sync/preauth"
 	"github.com/preauth-sync/preauth-sync/sync/plan"
@@ -40,8 +43,9 @@ func TestAFindingEndsWithWhatTheShadowSaysOfIt(t *testing.T) {
 	w.says(preauth.Charged, 5)
 	w.says(preauth.Charged, 6) // before the shadow began
 	w.says(preauth.Chargeable, 7)
+	w.held(1001, 1001) // of whom nobody knows anything
 	summary, found := w.audit(t)
-	if len(found) != 5 || summary.Due != 0 {
+	if len(found) != 6 || summary.Due != 0 {
 		t.Fatalf("%+v, %+v", summary, found)
 	}
 	for i, want := range []string{
@@ -58,13 +62,82 @@ func TestAFindingEndsWithWhatTheShadowSaysOfIt(t *testing.T) {
 	}
 }
 
+// Finance gets the same in columns: the last that would have been done.
+func TestAFindingSaysTheLastThatWouldHaveBeenDone(t *testing.T) {
+	monday, friday := now().Add(-96*time.Hour), now().Add(-24*time.Hour)
+	parks := func(since time.Time) *plan.Park {
+		return &plan.Park{Reason: plan.AmountChanged, Since: since, Detail: "another amount"}
+	}
+	says := plan.Observation{State: preauth.Chargeable, Amount: eur("80")}
+	for name, c := range map[string]struct {
+		report plan.Observed
+		want   Shadow
+	}{
+		"nothing":                      {plan.Observed{History: plan.HistoryFresh}, Shadow{Action: "none"}},
+		"a create":                     {plan.Observed{Created: monday, Amount: eur("100")}, Shadow{"create", eur("100"), monday, ""}},
+		"a create, and a release":      {plan.Observed{Created: monday, Released: friday, Amount: eur("100")}, Shadow{"create", eur("100"), monday, ""}},
+		"a create and a capture":       {plan.Observed{Created: monday, Captured: friday, Amount: eur("100")}, Shadow{"capture", eur("100"), friday, ""}},
+		"both at once":                 {plan.Observed{Created: friday, Captured: friday, Amount: eur("100")}, Shadow{"capture", eur("100"), friday, ""}},
+		"a park of what would be held": {plan.Observed{Created: monday, Amount: eur("100"), Seen: says, Park: parks(friday)}, Shadow{"park", eur("100"), friday, plan.AmountChanged}},
+		"a park of what is not":        {plan.Observed{Seen: says, Park: parks(friday)}, Shadow{"park", eur("80"), friday, plan.AmountChanged}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			w.observing(c.report)
+			w.says(preauth.Chargeable, 1)
+			_, found := w.audit(t)
+			if len(found) != 1 || found[0].Shadow == nil {
+				t.Fatalf("%+v", found)
+			}
+			if diff := cmp.Diff(c.want, *found[0].Shadow); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// Whoever has been observed once has no first run in the shadow any more, and a charge
+// that came after is news.
+func TestTheShadowHasAFirstRunOfItsOwn(t *testing.T) {
+	for name, c := range map[string]struct {
+		done, read bool
+		says       string
+	}{
+		"while it lasts":                        {},
+		"once it is over":                       {done: true, says: "no hold on v4 is known for it; mirror.mode is observe"},
+		"while it lasts, of one observed since": {read: true, says: "no hold on v4 is known for it; mirror.mode is observe"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			w.observing()
+			w.doc.ObservedFirstRunDone = c.done
+			if c.read {
+				w.batch.ObservedReads = []plan.CustomerRead{{Enterprise: enterprise(), CustomerID: customerOn(1), Cycle: 1}}
+			}
+			w.says(preauth.Charged, 1)
+			_, found := w.audit(t)
+			if len(found) != min(1, len(c.says)) {
+				t.Fatalf("%+v", found)
+			}
+			if len(found) > 0 {
+				mentions(t, found[0].Detail, c.says)
+			}
+			w.options.Observing = false
+			summary, err := Run(t.Context(), w.options, func(f Finding) error { return errors.New(f.Detail) })
+			if err != nil {
+				t.Errorf("when it is mirrored: %+v, %v", summary, err)
+			}
+		})
+	}
+}
+
 func TestWithoutTheShadowItsReportIsNotRead(t *testing.T) {
 	w := newWorld()
 	w.observing(plan.Observed{Captured: now(), Amount: eur("100")})
 	w.options.Observing = false
 	w.says(preauth.Chargeable, 1)
 	_, found := w.audit(t)
-	if len(found) != 1 || !found[0].Due || strings.Contains(found[0].Detail, "shadow") {
+	if len(found) != 1 || !found[0].Due || found[0].Shadow != nil || strings.Contains(found[0].Detail, "shadow") {
 		t.Errorf("%+v", found)
 	}
 }

@@ -82,7 +82,11 @@ func (v *vast) LookedUp(context.Context, string, string, []string) (map[string]p
 	return map[string]plan.LookedUp{}, nil
 }
 
-func (v *vast) Observed(context.Context, []preauth.ID) (map[preauth.ID]plan.Observed, error) {
+func (v *vast) ObservedReads(context.Context, preauth.ID, []preauth.ID) (map[preauth.ID]uint64, error) {
+	return map[preauth.ID]uint64{}, nil
+}
+
+func (v *vast) Observed(context.Context, preauth.ID, []preauth.ID) (map[preauth.ID]plan.Observed, error) {
 	return map[preauth.ID]plan.Observed{}, nil
 }
 

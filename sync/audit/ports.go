@@ -36,6 +36,8 @@ type Ledger interface {
 	// ReadCycles gives the cycle in which each customer was first read; those never
 	// read are absent.
 	ReadCycles(ctx context.Context, enterprise preauth.ID, customers []preauth.ID) (map[preauth.ID]uint64, error)
+	// ObservedReads is ReadCycles of the report.
+	ObservedReads(ctx context.Context, enterprise preauth.ID, customers []preauth.ID) (map[preauth.ID]uint64, error)
 	Discovered(ctx context.Context, enterprise preauth.ID, visit func(plan.Discovered) error) error
 	Properties(ctx context.Context) ([]plan.Property, error)
 	// Pauses gives what an operator has paused.
@@ -45,8 +47,8 @@ type Ledger interface {
 	Sink(ctx context.Context, name string) (plan.Sink, bool, error)
 	// LookedUp gives, by card, what a sink has answered about its payment methods.
 	LookedUp(ctx context.Context, sink, field string, cards []string) (map[string]plan.LookedUp, error)
-	// Observed gives the report's entries, by Id.
-	Observed(ctx context.Context, ids []preauth.ID) (map[preauth.ID]plan.Observed, error)
+	// Observed gives the report's entries of an enterprise, by Id.
+	Observed(ctx context.Context, enterprise preauth.ID, ids []preauth.ID) (map[preauth.ID]plan.Observed, error)
 	// Tokens gives those that exist among the asked, by token.
 	Tokens(ctx context.Context, sink string, tokens []string) (map[string]plan.Token, error)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 
 	"github.com/preauth-sync/preauth-sync/preauth"
 	"github.com/preauth-sync/preauth-sync/sync/plan"
@@ -281,8 +282,21 @@ func (a *audit) poll(ctx context.Context, q question, failed *int) error {
 	return nil
 }
 
+// readCycles gives the cycle in which each customer was first read, or observed.
+func (a *audit) readCycles(ctx context.Context, enterprise preauth.ID, customers []preauth.ID) (map[preauth.ID]uint64, error) {
+	read, err := a.Ledger.ReadCycles(ctx, enterprise, customers)
+	if err != nil || !a.Observing {
+		return read, err
+	}
+	observed, err := a.Ledger.ObservedReads(ctx, enterprise, customers)
+	if err == nil {
+		maps.Copy(observed, read)
+	}
+	return observed, err
+}
+
 func (a *audit) readReply(ctx context.Context, q question, reply preauth.Reply) error {
-	read, err := a.Ledger.ReadCycles(ctx, a.properties[q.property].enterprise, reply.Customers)
+	read, err := a.readCycles(ctx, a.properties[q.property].enterprise, reply.Customers)
 	if err != nil {
 		return err
 	}

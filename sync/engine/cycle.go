@@ -235,7 +235,7 @@ func (e *Engine) openSinks(ctx context.Context, c *cycle) {
 		if s.name == "" {
 			continue
 		}
-		if !s.asked() || (!s.ready() && (e.isOlder() || s.hasDoubts() || c.preview)) {
+		if !s.asked() || (!s.ready() && (e.isOlder() || s.hasDoubts() || c.preview || c.observe)) {
 			s.open(ctx, c)
 		}
 	}
@@ -252,7 +252,9 @@ func (e *Engine) verify(ctx context.Context, c *cycle) {
 		return // what is in flight stays so, as every phase does
 	}
 	for _, s := range e.sinks {
-		s.verifyDue(ctx, c)
+		if s.name != "" {
+			s.verifyDue(ctx, c)
+		}
 	}
 }
 
@@ -321,6 +323,9 @@ func (e *Engine) inDoubt() int {
 func (e *Engine) awaitVerdicts(ctx context.Context, c *cycle) {
 	var group sync.WaitGroup
 	for _, s := range e.sinks {
+		if s.name == "" {
+			continue // nobody knows yet whose it is
+		}
 		group.Go(func() { e.contain(c, func() { s.await(ctx, c) }) })
 	}
 	group.Wait()

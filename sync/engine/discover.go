@@ -29,26 +29,29 @@ const (
 // walks is what a process remembers of a property's complete walks. It forgets them
 // when it ends: the next one begins with a whole walk.
 type walks struct {
-	// since is when the last one began, whole when the last one that asked for
-	// everything did, on the wall clock; zero before the first.
+	// since is when the last one began, whole when the last one that relied on none
+	// before it did, on the wall clock; zero before the first.
 	since, whole time.Time
-	// long is set when that took more than fewPages.
+	// long is set when the last one that asked for everything took more than fewPages.
 	long bool
 }
 
-// from gives the beginning of what is to be asked for, zero for everything.
-func (w walks) from(now time.Time) time.Time {
-	if w.since.IsZero() || !w.long || now.Sub(w.whole) >= wholeEvery || now.Before(w.since) {
-		return time.Time{}
+// next gives the walk that is due.
+func (w walks) next(now time.Time) Walk {
+	if w.since.IsZero() || now.Sub(w.whole) >= wholeEvery || now.Before(w.since) {
+		return Walk{All: true}
 	}
-	return w.since.Add(-overlap)
+	return Walk{All: !w.long, Since: w.since.Add(-overlap)}
 }
 
 // after remembers a complete walk.
-func (w walks) after(from, began time.Time, pages int) walks {
+func (w walks) after(walk Walk, began time.Time, pages int) walks {
 	w.since = began
-	if from.IsZero() {
-		w.whole, w.long = began, pages > fewPages
+	if walk.All {
+		w.long = pages > fewPages
+	}
+	if walk.Since.IsZero() {
+		w.whole = began
 	}
 	return w
 }
@@ -68,19 +71,34 @@ func (run *propertyRun) discover(ctx context.Context) ([]preauth.ID, error) {
 	if err != nil {
 		return nil, e.fail(err)
 	}
-	from, pages := run.p.walks.from(now), 0
-	failed := run.p.opts.Discover(ctx, from, func(page []preauth.FoundCustomer) error {
+	walk, pages := run.p.walks.next(now), 0
+	failed := run.p.opts.Discover(ctx, walk, func(page []preauth.FoundCustomer) error {
 		e.opts.Progress()
 		pages++
 		return run.remember(ctx, known, page)
 	})
-	if failed == nil && run.unfinished != nil {
-		run.p.walks = run.p.walks.after(from, now, pages)
+	if complete(failed) && run.unfinished != nil {
+		run.p.walks = run.p.walks.after(walk, now, pages)
 		if err := run.forget(ctx, known, now); err != nil {
 			return nil, err
 		}
 	}
 	return slices.Collect(maps.Keys(known)), failed
+}
+
+// complete tells whether nobody is missing from a walk that ended with an error: all
+// that is wrong are entries that name nobody.
+func complete(failed error) bool {
+	switch e := failed.(type) { //nolint:errorlint // it looks at every part of the tree
+	case nil:
+		return true
+	case interface{ Unwrap() []error }:
+		return !slices.ContainsFunc(e.Unwrap(), func(part error) bool { return !complete(part) })
+	case interface{ Unwrap() error }:
+		return e.Unwrap() != nil && complete(e.Unwrap())
+	default:
+		return failed == preauth.ErrOddEntries //nolint:errorlint // the end of the tree
+	}
 }
 
 // remember stores whom a page shows.

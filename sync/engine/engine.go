@@ -37,7 +37,7 @@ const (
 	ModeFull Mode = "full"
 	// ModeCaptureOnly creates nothing new and finishes what is open.
 	ModeCaptureOnly Mode = "capture_only"
-	// ModeObserve sends nothing that writes, changes no record, and keeps a report of
+	// ModeObserve sends nothing that writes, changes no phase, and keeps a report of
 	// what would have been sent.
 	ModeObserve Mode = "observe"
 )
@@ -77,6 +77,16 @@ type InvalidCustomer struct {
 	Where string
 }
 
+// Walk says what discovery is asked for.
+type Walk struct {
+	// All asks for everybody in the windows in which customers are looked for; else only
+	// those are wanted of whom the PMS has told something new since Since.
+	All bool
+	// Since is when the last complete walk began, less an overlap. It is zero for a walk
+	// that is to rely on none before it: the first, and one a day.
+	Since time.Time
+}
+
 // PropertyOptions describes one property.
 type PropertyOptions struct {
 	Name     string
@@ -91,12 +101,9 @@ type PropertyOptions struct {
 	// Lookup is the field of the sink's PaymentMethod that holds a card's Id, for what
 	// Methods leaves to be asked there; empty for none.
 	Lookup string
-	// Discover hands over, page by page, the customers that are in one of the windows in
-	// which they are looked for: with a zero since all of them, else those of whom the
-	// PMS has told something new since then. Nil means that nobody is looked for. An error
-	// does not take back what was handed over, nor what earlier cycles found: it never
-	// shortens the list.
-	Discover func(ctx context.Context, since time.Time, page func([]preauth.FoundCustomer) error) error
+	// Discover hands over, page by page, the customers whom a walk asks for. Nil means that nobody is looked for. An error does not take back
+	// what was handed over, nor what earlier cycles found: it never shortens the list.
+	Discover func(ctx context.Context, walk Walk, page func([]preauth.FoundCustomer) error) error
 }
 
 // Options are everything an engine is made of.

@@ -86,7 +86,7 @@ func (run *propertyRun) adoption(rec plan.Record, at time.Time) plan.Entry {
 	return line
 }
 
-// storeAdopted commits an adoption by itself.
+// storeAdopted commits an adoption, or the park that came of it, by itself.
 func (run *propertyRun) storeAdopted(ctx context.Context, rec plan.Record) (plan.Record, error) {
 	batch := plan.Batch{
 		Records: []plan.Record{rec}, Journal: []plan.Entry{run.adoption(rec, run.e.now())},
@@ -120,6 +120,9 @@ func (run *propertyRun) outcome(
 		}
 	}
 	batch := plan.Batch{Records: []plan.Record{rec}, Journal: []plan.Entry{line}}
+	if event == telemetry.CreateRejected {
+		batch.LookedUp = s.unlearned(run, rec)
+	}
 	if rec.Identity != 0 {
 		batch.Highest = []plan.Highest{{Sink: s.name, Identity: rec.Identity}}
 	}

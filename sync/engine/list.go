@@ -44,7 +44,7 @@ func (run *propertyRun) list(ctx context.Context) error {
 	if err != nil {
 		run.account.fail(err)
 	}
-	run.wholeList = err == nil && !run.stopCreates && len(customers.Invalid) == 0
+	run.wholeList = complete(err) && !run.stopCreates && len(customers.Invalid) == 0
 	run.divide(slices.Concat(customers.IDs, found))
 	return nil
 }
@@ -98,13 +98,13 @@ func (noMethods) Find(preauth.Preauthorization) plan.Method {
 // firstRunIsOver tells whether every listed customer has been read once, and
 // says so while it is not.
 func (run *propertyRun) firstRunIsOver(ctx context.Context) (bool, error) {
-	if run.doc.FirstRunDone || len(run.listed) == 0 || !run.isListed || run.c.backfill.partial() {
-		return run.doc.FirstRunDone, nil
+	if done := run.firstRunDone(); done || len(run.listed) == 0 || !run.isListed || run.c.backfill.partial() {
+		return done, nil
 	}
 	unread := 0
 	listed := slices.Collect(maps.Keys(run.listed))
 	for chunk := range slices.Chunk(listed, chunkSize) {
-		read, err := run.e.ledger.ReadCycles(ctx, run.p.enterprise, chunk)
+		read, err := run.readCycles(ctx, chunk)
 		if err != nil {
 			return false, err
 		}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -58,10 +59,11 @@ func (s *sinkRuntime) methodsOf(ctx context.Context, run *propertyRun, cards []s
 	}
 	found, failed := s.findMethods(ctx, field, open)
 	if failed != nil && ctx.Err() == nil {
-		failed = fmt.Errorf("the payment methods of some cards could not be looked up, and nothing is created with them in this cycle: %w", failed)
-		run.account.failQuietly(failed)
-		run.account.log.Error("payment methods could not be looked up", telemetry.Event(telemetry.MethodsFailed),
-			zap.Int("asked", len(open)), zap.Int("answered", len(found)), telemetry.Err(failed))
+		run.account.failQuietly(fmt.Errorf("the payment methods of some cards could not be looked up, and nothing is created with them in this cycle: %w", failed))
+		if s.firstSilence(failed) {
+			run.account.log.Error("payment methods could not be looked up, and nothing is created with those cards in this cycle",
+				telemetry.Event(telemetry.MethodsFailed), zap.Int("asked", len(open)), zap.Int("answered", len(found)), telemetry.Err(failed))
+		}
 	}
 	batch := plan.Batch{}
 	for _, card := range open {
@@ -86,7 +88,7 @@ const silentAfter = 3
 var errMethodsSilent = fmt.Errorf("v4 has answered none of %d look-ups in a row, and is not asked again in this cycle", silentAfter)
 
 // findMethods asks the sink, unless it has shown in this cycle that it does not answer.
-func (s *sinkRuntime) findMethods(ctx context.Context, field string, cards []string) (map[string][]preauth.PaymentMethod, error) {
+func (s *sinkRuntime) findMethods(ctx context.Context, field string, cards []string) (map[string]preauth.CardMethods, error) {
 	if err := s.unusableBecause(); err != nil {
 		return nil, err
 	}
@@ -99,10 +101,23 @@ func (s *sinkRuntime) findMethods(ctx context.Context, field string, cards []str
 	found, err := s.opts.Sink.FindMethods(ctx, field, cards)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.unanswered++; len(found) > 0 {
+	if s.unanswered++; len(found) > 0 || !errors.Is(err, preauth.ErrUnanswered) {
 		s.unanswered = 0
 	}
 	return found, err
+}
+
+// firstSilence tells whether a failure is to be told: that v4 is not asked any more is
+// told once.
+func (s *sinkRuntime) firstSilence(failed error) bool {
+	if !errors.Is(failed, errMethodsSilent) {
+		return true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	first := !s.toldSilent
+	s.toldSilent = true
+	return first
 }
 
 // methodOf is a preauthorization's payment method, with what has been looked up.
@@ -120,13 +135,13 @@ func (run *propertyRun) methodOf(p preauth.Preauthorization, answers map[string]
 	return plan.Method{Unread: true}
 }
 
-// unlearn forgets which method a card is, once a create with it has been refused.
-func (s *sinkRuntime) unlearn(ctx context.Context, run *propertyRun, rec plan.Record) error {
+// unlearned forgets which method a card is, once a create with it has been refused.
+func (s *sinkRuntime) unlearned(run *propertyRun, rec plan.Record) []plan.LookedUp {
 	card := plan.CardKey(rec.CardID)
 	if run.p == nil || run.p.opts.Lookup == "" || card == "" {
 		return nil
 	}
-	return s.e.commit(ctx, plan.Batch{LookedUp: []plan.LookedUp{{Sink: s.name, Field: run.p.opts.Lookup, CardID: card}}})
+	return []plan.LookedUp{{Sink: s.name, Field: run.p.opts.Lookup, CardID: card}}
 }
 
 // wouldCreate tells whether nothing but the payment method is open before a create.

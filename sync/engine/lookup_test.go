@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -176,5 +177,69 @@ func TestManyNewCardsAreFoundInOneWalk(t *testing.T) {
 		if n := len(b.requests(simulator.OpMethods, "")); n > 3 {
 			t.Errorf("%d requests for the methods of %d cards", n, guests)
 		}
+	})
+}
+
+func TestAMarkStaysWhileItsCauseCannotBeLookedAt(t *testing.T) {
+	for name, put := range map[string]func(b *bench){
+		"a look-up that fails": func(b *bench) {
+			b.pass(2 * time.Hour) // the miss is not believed any more
+			b.fault(simulator.OpMethods, simulator.Fault{Kind: simulator.KindStatus, Status: 500})
+			b.cycle()
+			b.clear()
+		},
+		"a cycle of capture_only": func(b *bench) {
+			b.restart(captureOnly)
+			b.cycle()
+			b.restart(mirroring)
+		},
+		"a customers file that cannot be read": func(b *bench) {
+			file := b.cfg.Properties[0].Customers.File
+			b.must(os.Rename(file, file+".away"))
+			b.cycle()
+			b.must(os.Rename(file+".away", file))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBench(t, func(b *bench) {
+				id := b.hold("10")
+				b.hold("20")
+				b.start(lookingUp)
+				b.cycle()
+				b.expect(id, plan.None, plan.NoPaymentMethod)
+				since := b.record(id).Park.Since
+				b.list(b.customerOf(id)) // nobody lists it any more
+				put(b)
+				b.expect(id, plan.None, plan.NoPaymentMethod)
+				if got := b.record(id).Park.Since; !got.Equal(since) {
+					t.Errorf("parked since %s, it says %s", since, got)
+				}
+				b.addCard(id)
+				b.pass(2 * time.Hour)
+				b.cycle()
+				b.expect(id, plan.Created, "")
+			})
+		})
+	}
+}
+
+func TestWhatIsFoundWhileWaitingIsCapturedAlsoWhereCardsAreLookedUp(t *testing.T) {
+	inBench(t, func(b *bench) {
+		b.proven()
+		id := b.hold("10")
+		b.addCard(id)
+		b.restart(lookingUp)
+		b.once(simulator.OpCreate, simulator.Fault{Kind: simulator.KindReset, After: true})
+		b.spy = func(r simulator.Request) {
+			if r.Operation == simulator.OpCreate {
+				go b.charge(id)
+			}
+		}
+		b.cycle()
+		b.spy = nil
+		b.pass(time.Minute)
+		_, err := b.tryCycle(true)
+		b.must(err)
+		b.expect(id, plan.Captured, "")
 	})
 }

@@ -12,8 +12,9 @@ import (
 )
 
 // In mirror.mode: observe a cycle polls and plans as ever. What it would have sent
-// goes into the report instead, and the next cycle plans as if it had been sent. No
-// record changes, and no customer counts as read.
+// goes into the report instead, and the next cycle plans as if it had been sent. Who
+// has been read is part of the report too. No phase changes, and no customer counts as
+// read in any other mode.
 
 // beginObserving begins a report where the cycles before were no observing ones, and
 // notes the end of one.
@@ -28,25 +29,10 @@ func (run *propertyRun) beginObserving(ctx context.Context) error {
 	case !run.doc.ObservedSince.IsZero():
 		return nil
 	}
-	var batch plan.Batch
-	flush := func() error {
-		err := e.commit(ctx, batch)
-		batch = plan.Batch{}
-		return err
-	}
-	err := e.ledger.EachObserved(ctx, run.p.enterprise, func(o plan.Observed) error {
-		if batch.Observed = append(batch.Observed, plan.Observed{ID: o.ID}); len(batch.Observed) < chunkSize {
-			return nil
-		}
-		return flush()
-	})
-	if err == nil {
-		err = flush()
-	}
-	if err != nil {
+	if err := e.commit(ctx, plan.Batch{Unobserved: []preauth.ID{run.p.enterprise}}); err != nil {
 		return e.fail(err)
 	}
-	run.doc.ObservedSince = e.now()
+	run.doc.ObservedSince, run.doc.ObservedFirstRunDone = e.now(), false
 	run.account.log.Warn("mirror.mode is observe: nothing is sent, and what would have been is kept in a report",
 		telemetry.Event(telemetry.ObserveStarted))
 	return nil
@@ -63,7 +49,7 @@ func (run *propertyRun) observe(ctx context.Context, reply Reply, seenAt time.Ti
 	if err != nil {
 		return run.e.fail(err)
 	}
-	if len(r.batch.Observed) > 0 {
+	if len(r.batch.Observed)+len(r.batch.ObservedReads) > 0 {
 		if err := run.e.commit(ctx, r.batch); err != nil {
 			return err
 		}
@@ -78,8 +64,7 @@ func (r *plannedReply) watch(ctx context.Context, seenAt time.Time) ([]*item, er
 	if err != nil {
 		return nil, err
 	}
-	r.batch = plan.Batch{} // nobody counts as read
-	report, err := r.run.e.ledger.Observed(ctx, r.ids())
+	report, err := r.run.e.ledger.Observed(ctx, r.run.p.enterprise, r.ids())
 	if err != nil {
 		return nil, err
 	}
@@ -107,11 +92,17 @@ func (r *plannedReply) watch(ctx context.Context, seenAt time.Time) ([]*item, er
 // weigh notes what a decision about a record as if comes to.
 func (r *plannedReply) weigh(p preauth.Preauthorization, rec plan.Record, o plan.Observed, around plan.Context, seenAt time.Time) {
 	d := plan.Decide(p, rec, around, r.run.policy())
-	next, changed := o.Note(rec, p, d, r.run.e.now())
+	next, changed := o.Note(r.run.p.enterprise, rec, p, d, r.run.e.now())
 	if changed {
 		r.batch.Observed = append(r.batch.Observed, next)
 	}
-	if next.Park != nil && (o.Park == nil || o.Park.Reason != next.Park.Reason) {
+	if next.Released.After(o.Released) {
+		r.told = append(r.told, func() {
+			r.run.account.log.Info("the PMS released what v4 would hold by now, and v4 cannot void it",
+				append(observedFields(next), telemetry.Event(telemetry.ReleaseObserved))...)
+		})
+	}
+	if next.Park != nil && rec.Park == nil && (o.Park == nil || o.Park.Reason != next.Park.Reason) {
 		r.told = append(r.told, func() {
 			r.run.account.log.Info("would be parked: "+next.Park.Detail, append(observedFields(next),
 				telemetry.Event(telemetry.ParkObserved), telemetry.Reason(string(next.Park.Reason)))...)
@@ -132,7 +123,7 @@ func (run *propertyRun) report(ctx context.Context, items []*item) error {
 	for _, it := range items {
 		ids = append(ids, it.p.ID)
 	}
-	entries, err := run.e.ledger.Observed(ctx, ids)
+	entries, err := run.e.ledger.Observed(ctx, run.p.enterprise, ids)
 	if err != nil {
 		return run.e.fail(err)
 	}
@@ -141,7 +132,9 @@ func (run *propertyRun) report(ctx context.Context, items []*item) error {
 	for _, it := range items {
 		entry, ok := entries[it.p.ID]
 		if !ok {
-			entry = plan.Observed{ID: it.p.ID, Enterprise: run.p.enterprise, CustomerID: it.p.CustomerID, Seen: plan.Observe(it.p)}
+			entry = plan.Observed{
+				ID: it.p.ID, Enterprise: run.p.enterprise, CustomerID: it.p.CustomerID, CardID: it.p.CardID, Seen: plan.Observe(it.p),
+			}
 		}
 		for _, action := range it.actions {
 			entry = entry.Send(action, it.p.Amount, it.around.Method.ID, now)
@@ -154,12 +147,13 @@ func (run *propertyRun) report(ctx context.Context, items []*item) error {
 	for i, it := range items {
 		run.account.noteObserved(len(it.actions))
 		for _, action := range it.actions {
-			event := telemetry.CreateObserved
-			if action == plan.Capture {
-				event = telemetry.CaptureObserved
+			fields := append(observedFields(batch.Observed[i]), telemetry.Action(action.String()))
+			if action == plan.Create {
+				fields = append(fields, telemetry.Event(telemetry.CreateObserved), zap.Int64("payment_method_id", it.around.Method.ID))
+			} else {
+				fields = append(fields, telemetry.Event(telemetry.CaptureObserved))
 			}
-			run.account.log.Info("would be sent, and is not: mirror.mode is observe", append(observedFields(batch.Observed[i]),
-				telemetry.Event(event), telemetry.Action(action.String()), zap.Int64("payment_method_id", batch.Observed[i].PaymentMethodID))...)
+			run.account.log.Info("would be sent, and is not: mirror.mode is observe", fields...)
 		}
 	}
 	return nil

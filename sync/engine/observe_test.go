@@ -23,7 +23,7 @@ func captureOnly(cfg *config.Config) { cfg.Mirror.Mode = config.ModeCaptureOnly 
 func (b *bench) observed(id string) (o plan.Observed) {
 	b.t.Helper()
 	b.look(func(l *state.Ledger) {
-		all, err := l.Observed(b.t.Context(), []preauth.ID{preauth.ID(id)})
+		all, err := l.Observed(b.t.Context(), b.enterprise("hotel-1"), []preauth.ID{preauth.ID(id)})
 		b.must(err)
 		o = all[preauth.ID(id)]
 	})
@@ -83,11 +83,11 @@ func TestAnObservedWeekSendsNothingAndTellsEverything(t *testing.T) {
 		if o := b.observed(gone); o.Created.IsZero() || o.Released.IsZero() {
 			t.Errorf("of what the PMS released the report says %+v", o)
 		}
-		if o := b.observed(history); !o.Updated.IsZero() {
-			t.Errorf("history is in the report: %+v", o)
+		if o := b.observed(history); o.Baselined.IsZero() || !o.Created.IsZero() {
+			t.Errorf("of history the report says %+v", o)
 		}
 		logs := b.logs.String()
-		for event, n := range map[string]int{"create.observed": 2, "capture.observed": 1, "park.observed": 1, "observe.started": 1, "create.applied": 0} {
+		for event, n := range map[string]int{"create.observed": 2, "capture.observed": 1, "park.observed": 1, "release.observed": 1, "observe.started": 1, "create.applied": 0} {
 			if got := strings.Count(logs, `"event":"`+event+`"`); got != n {
 				t.Errorf("%s is told %d times, want %d", event, got, n)
 			}
@@ -244,4 +244,35 @@ func TestAHoldThatAgesIsToldOfOnce(t *testing.T) {
 // amountIs tells of creates whether they are of an amount.
 func amountIs(amount string) func(simulator.Request) bool {
 	return func(r simulator.Request) bool { return strings.Contains(string(r.Body), `"amount":`+amount) }
+}
+
+func TestAChargeThatIsNewsIsObservedAsFullWouldMirrorIt(t *testing.T) {
+	inBench(t, func(b *bench) {
+		old := b.add(simulator.Preauthorization{Amount: dec("10"), State: simulator.Charged})
+		b.start(observing)
+		b.cycle()
+		p, _ := b.world.Preauthorization(old)
+		news := b.add(simulator.Preauthorization{CustomerID: p.CustomerID, Amount: dec("20"), State: simulator.Charged})
+		late := b.add(simulator.Preauthorization{Amount: dec("30"), State: simulator.Charged})
+		b.pass(time.Minute)
+		b.cycle()
+		b.restart()
+		b.cycle()
+		if o := b.observed(old); o.Baselined.IsZero() || !o.Created.IsZero() {
+			t.Errorf("of what was charged before the report says %+v", o)
+		}
+		if o := b.observed(news); o.Created.IsZero() || o.Captured.IsZero() {
+			t.Errorf("of a charge of somebody who had been read it says %+v", o)
+		}
+		if o := b.observed(late); o.Park == nil || o.Park.Reason != plan.FirstSeenCharged {
+			t.Errorf("of the history of a new customer it says %+v", o)
+		}
+		b.effects(0, 0)
+		// In earnest nobody has been read: the first run begins.
+		b.restart(mirroring)
+		b.cycle()
+		for _, id := range []string{old, news, late} {
+			b.expect(id, plan.Baseline, "")
+		}
+	})
 }

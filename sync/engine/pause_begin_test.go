@@ -91,7 +91,7 @@ func (*countingSink) Ready(context.Context) error           { return nil }
 func (*countingSink) Admit(context.Context) (func(), error) { return func() {}, nil }
 func (*countingSink) Relogin()                              {}
 
-func (*countingSink) FindMethods(context.Context, string, []string) (map[string][]preauth.PaymentMethod, error) {
+func (*countingSink) FindMethods(context.Context, string, []string) (map[string]preauth.CardMethods, error) {
 	return nil, nil
 }
 

@@ -80,8 +80,8 @@ func (run *propertyRun) enlist(ctx context.Context) {
 		run.account.failQuietly(cmp.Or(run.p.sink.unusableBecause(), errNotListed))
 		return
 	}
-	if err := run.p.sink.unusableBecause(); err != nil && run.c.preview {
-		run.account.failQuietly(err) // the plan is shown all the same, and called incomplete
+	if err := run.p.sink.unusableBecause(); err != nil && (run.c.preview || run.c.observe) {
+		run.account.failQuietly(err) // the plan is made all the same, and called incomplete
 	}
 	if err := run.list(ctx); err != nil {
 		run.account.fail(err)
@@ -324,7 +324,7 @@ func (run *propertyRun) refresh(ctx context.Context, items []*item) {
 func (run *propertyRun) refreshMethods(ctx context.Context, items map[preauth.ID]*item, again []preauth.Preauthorization) {
 	policy := run.policy()
 	answers, err := run.lookUp(ctx, again, func(p preauth.Preauthorization) bool {
-		return items[p.ID].actions[0] == plan.Create && wouldCreate(p, plan.Record{ID: p.ID}, items[p.ID].around, policy)
+		return slices.Contains(items[p.ID].actions, plan.Create) && wouldCreate(p, plan.Record{ID: p.ID}, items[p.ID].around, policy)
 	})
 	if err != nil {
 		_ = run.e.fail(err)

@@ -40,10 +40,10 @@ type Sink interface {
 	// Create and Capture send one request, which is over by ctx's deadline.
 	Create(ctx context.Context, req preauth.CreateRequest) preauth.Outcome
 	Capture(ctx context.Context, identity int64) preauth.Outcome
-	// FindMethods gives, for each card that it could ask for, the payment methods whose
-	// field is that card's Id, active or not. A card without an answer is not in the map,
-	// and the error says why.
-	FindMethods(ctx context.Context, field string, cards []string) (map[string][]preauth.PaymentMethod, error)
+	// FindMethods gives, for each card that was answered, the payment methods whose field
+	// is that card's Id. A card without an answer is not in the map, and the error says
+	// why; it is a preauth.ErrUnanswered when the sink is silent.
+	FindMethods(ctx context.Context, field string, cards []string) (map[string]preauth.CardMethods, error)
 	// FindByToken gives what the sink shows for a token. The caller compares each.
 	FindByToken(ctx context.Context, token string) ([]preauth.Hold, error)
 	// List hands over everything, page by page, through Paged.
@@ -87,8 +87,10 @@ type Ledger interface {
 	LookedUp(ctx context.Context, sink, field string, cards []string) (map[string]plan.LookedUp, error)
 	// Observed gives the report's entries that exist, by Id; EachObserved hands over
 	// those of an enterprise, or all for "".
-	Observed(ctx context.Context, ids []preauth.ID) (map[preauth.ID]plan.Observed, error)
+	Observed(ctx context.Context, enterprise preauth.ID, ids []preauth.ID) (map[preauth.ID]plan.Observed, error)
 	EachObserved(ctx context.Context, enterprise preauth.ID, visit func(plan.Observed) error) error
+	// ObservedReads is ReadCycles of the report.
+	ObservedReads(ctx context.Context, enterprise preauth.ID, customers []preauth.ID) (map[preauth.ID]uint64, error)
 	// Pauses gives what is paused, by enterprise.
 	Pauses(ctx context.Context) ([]plan.Pause, error)
 	Property(ctx context.Context, enterprise preauth.ID) (plan.Property, bool, error)

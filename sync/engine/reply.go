@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/preauth-sync/preauth-sync/internal/telemetry"
@@ -80,7 +81,7 @@ func (r *plannedReply) consult(ctx context.Context) (out consulted, err error) {
 	if out.tokens, err = run.tokens(ctx, ids, out.records); err != nil {
 		return out, err
 	}
-	read, err := run.e.ledger.ReadCycles(ctx, run.p.enterprise, r.reply.Customers)
+	read, err := run.readCycles(ctx, r.reply.Customers)
 	if err != nil {
 		return out, err
 	}
@@ -122,7 +123,23 @@ func (run *propertyRun) tokens(
 
 // firstRun tells whether charged history is taken as the baseline.
 func (run *propertyRun) firstRun() bool {
-	return !run.doc.FirstRunDone && !run.p.sink.tokensAtCreation()
+	return !run.firstRunDone() && !run.p.sink.tokensAtCreation()
+}
+
+// firstRunDone tells whether every listed customer has been read, or observed.
+func (run *propertyRun) firstRunDone() bool {
+	return run.doc.FirstRunDone || run.c.observe && run.doc.ObservedFirstRunDone
+}
+
+// readCycles gives the cycle in which each customer was first read, or observed.
+func (run *propertyRun) readCycles(ctx context.Context, customers []preauth.ID) (map[preauth.ID]uint64, error) {
+	read, err := run.e.ledger.ReadCycles(ctx, run.p.enterprise, customers)
+	if err != nil || !run.c.observe {
+		return read, err
+	}
+	observed, err := run.e.ledger.ObservedReads(ctx, run.p.enterprise, customers)
+	maps.Copy(observed, read)
+	return observed, err
 }
 
 // markRead marks the reply's customers as read, in the batch of their records.
@@ -134,10 +151,14 @@ func (r *plannedReply) markRead(read map[preauth.ID]uint64) {
 		cycle, known := read[id]
 		r.asked[id] = known && cycle < r.run.doc.Cycle
 		r.readAll = r.readAll && r.asked[id]
-		if !known && len(r.reply.Conflicting) == 0 {
-			r.batch.Read = append(r.batch.Read, plan.CustomerRead{
-				Enterprise: r.run.p.enterprise, CustomerID: id, Cycle: r.run.doc.Cycle,
-			})
+		if known || len(r.reply.Conflicting) > 0 {
+			continue
+		}
+		mark := plan.CustomerRead{Enterprise: r.run.p.enterprise, CustomerID: id, Cycle: r.run.doc.Cycle}
+		if r.run.c.observe {
+			r.batch.ObservedReads = append(r.batch.ObservedReads, mark)
+		} else {
+			r.batch.Read = append(r.batch.Read, mark)
 		}
 	}
 }

@@ -62,7 +62,11 @@ func (e *Engine) finish(ctx context.Context, c *cycle) (Result, error) {
 		result.Properties = append(result.Properties, PropertyResult{NewOutcomeParks: parks, Err: err})
 	}
 	if result.InDoubt > 0 {
-		e.log.Error("requests are still without a definite answer: the next cycle looks them up, nothing is sent again blindly",
+		then := "the next cycle looks them up, nothing is sent again blindly"
+		if c.observe {
+			then = "they stay so while mirror.mode is observe"
+		}
+		e.log.Error("requests are still without a definite answer: "+then,
 			telemetry.Event(telemetry.IntentsInDoubt), telemetry.CycleID(c.id), zap.Int("in_doubt", result.InDoubt))
 	}
 	if err := e.Failed(); err != nil {
@@ -92,12 +96,14 @@ func (run *propertyRun) result(ctx context.Context) PropertyResult {
 
 // close stores the account of a property's cycle.
 func (run *propertyRun) close(ctx context.Context, report plan.CycleReport) {
-	if !run.c.observe { // nobody counts as read there
-		over, err := run.firstRunIsOver(context.WithoutCancel(ctx))
-		if err != nil {
-			_ = run.e.fail(err)
-			return
-		}
+	over, err := run.firstRunIsOver(context.WithoutCancel(ctx))
+	if err != nil {
+		_ = run.e.fail(err)
+		return
+	}
+	if run.c.observe {
+		run.doc.ObservedFirstRunDone = over
+	} else {
 		run.doc.FirstRunDone = over
 	}
 	if run.c.backfill == nil {

@@ -53,6 +53,7 @@ type sinkCycle struct {
 	canary   chan struct{}
 	// unanswered counts the look-ups of payment methods in a row that gave nothing.
 	unanswered int
+	toldSilent bool
 	matched    bool
 	// found are records whose create was found by its token in this cycle and that
 	// the PMS had already charged: their capture is due.

@@ -131,7 +131,7 @@ func TestAPropertyIsKeptFromAnotherV4ThanTheOneThatItWroteTo(t *testing.T) {
 	}
 }
 
-func TestWhatATenantLeftInFlightIsLookedUpThereAlsoWhileThePMSIsAway(t *testing.T) {
+func TestWhatATenantLeftInFlightIsLookedUpOnceThePMSSaysWhoseItIs(t *testing.T) {
 	inTenants(t, func(b *bench, apart func(*config.Config)) {
 		own := b.elsewhere("20")
 		b.start(apart)
@@ -145,9 +145,62 @@ func TestWhatATenantLeftInFlightIsLookedUpThereAlsoWhileThePMSIsAway(t *testing.
 		b.restart()
 		b.pass(timeout + 2*settle)
 		b.cycle()
+		b.expect(lost, plan.Creating, "")
+		b.clear()
+		b.cycle()
 		b.expect(lost, plan.Created, "")
 		if o := b.tenantOf(lost); o != "tenant-2" {
 			t.Errorf("held by %q", o)
 		}
+	})
+}
+
+func TestAnotherPropertysTokensNeverTouchATenant(t *testing.T) {
+	inTenants(t, func(b *bench, apart func(*config.Config)) {
+		shared, own := b.hold("10"), b.elsewhere("20")
+		b.start(apart)
+		b.cycle()
+		b.expect(shared, plan.Created, "")
+		b.charge(own)
+		b.once(simulator.OpCapture, simulator.Fault{Kind: simulator.KindReset})
+		b.cycle()
+		before := len(b.requests(simulator.OpCapture, ""))
+		// The second property gets the first one's token, and its login.
+		b.restart(func(cfg *config.Config) {
+			cfg.Mirror.UnknownCapture = config.UnknownCaptureRetry
+			cfg.Properties[1].AccessToken, cfg.Properties[1].V4.Auth = cfg.Properties[0].AccessToken, cfg.V4.Auth
+			cfg.Properties = cfg.Properties[1:]
+		})
+		b.pass(timeout + 2*settle)
+		_, err := b.tryCycle(true)
+		if _, refused := errors.AsType[*engine.BindingError](err); !refused {
+			t.Errorf("not refused: %v", err)
+		}
+		if n := len(b.requests(simulator.OpCapture, "")); n != before {
+			t.Errorf("%d captures were sent with another tenant's login", n-before)
+		}
+	})
+}
+
+func TestTwoSinksOfOneEnterpriseAreRefusedAndLeaveNoTrace(t *testing.T) {
+	inTenants(t, func(b *bench, apart func(*config.Config)) {
+		b.elsewhere("20")
+		b.start(apart, func(cfg *config.Config) {
+			twin := cfg.Properties[1]
+			twin.Name = "twin"
+			twin.V4.Auth = cfg.V4.Auth
+			cfg.Properties = append(cfg.Properties, twin)
+		})
+		_, err := b.tryCycle(false)
+		if _, refused := errors.AsType[*engine.BindingError](err); !refused {
+			t.Errorf("not refused: %v", err)
+		}
+		b.look(func(l *state.Ledger) {
+			for _, e := range b.world.Enterprises() {
+				if doc, ok, err := l.Sink(t.Context(), e.ID); ok || err != nil {
+					t.Errorf("the ledger has learnt of a sink: %+v, %v", doc, err)
+				}
+			}
+		})
 	})
 }

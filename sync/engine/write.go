@@ -189,9 +189,6 @@ func (s *sinkRuntime) settleCreate(ctx context.Context, c *cycle, run *propertyR
 		run.account.count(func(n *plan.Counts) { n.Created++ })
 		return true, s.prove(ctx, c, next, replied)
 	case preauth.OutcomeRefused:
-		if err := s.unlearn(ctx, run, rec); err != nil {
-			return false, err
-		}
 		refused := back(rec)
 		run.park(&refused, plan.Rejected, refusal(out), out.TrackingID)
 		_, err := run.outcome(ctx, s, refused, telemetry.CreateRejected, rec.Intent, out, "")
@@ -226,6 +223,9 @@ func (s *sinkRuntime) capture(
 ) (bool, error) {
 	inDoubt := rec.Phase == plan.Capturing
 	sent, err := s.send(ctx, c, run, rec, intent)
+	if errors.Is(err, plan.ErrIdentityTaken) {
+		return false, run.parkElsewhere(ctx, rec)
+	}
 	if err != nil {
 		return false, err
 	}
@@ -261,6 +261,16 @@ func (s *sinkRuntime) capture(
 	}
 	_, err = run.outcome(ctx, s, next, event, rec.Intent, out, note)
 	return false, err
+}
+
+// parkElsewhere parks what the ledger does not let be captured: the hold was made at
+// another v4 than the one that the property writes to now.
+func (run *propertyRun) parkElsewhere(ctx context.Context, rec plan.Record) error {
+	run.park(&rec, plan.UnknownCapture, fmt.Sprintf("identity %d is not this preauthorization's at the v4 that its property writes to now: "+
+		"look at the one before, and capture it there by hand", rec.Identity), "")
+	rec.Updated = run.e.now()
+	_, err := run.storeAdopted(ctx, rec)
+	return err
 }
 
 // maxSends is how often one action is sent whose outcome stays unknown.

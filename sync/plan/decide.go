@@ -123,7 +123,8 @@ type Decision struct {
 //	    policy mirrors history; else baseline or park first_seen_charged
 //
 // A create is preceded by its preconditions: bad_amount, currency_mismatch,
-// no_payment_method, in this order. While mirror.mode is capture_only there is none. Creating and capturing are only ever
+// no_payment_method, in this order. It is put off, and a mark stays, while
+// mirror.mode is capture_only, and while a file or a look-up cannot be used. Creating and capturing are only ever
 // verified. What is parked for an outcome or as first_seen_charged waits for
 // an operator, who answers the latter also by a backfill of charged history. An observation that an operator has answered never parks again.
 func Decide(p preauth.Preauthorization, rec Record, around Context, policy Policy) Decision {
@@ -133,6 +134,12 @@ func Decide(p preauth.Preauthorization, rec Record, around Context, policy Polic
 		}
 	}
 	d := decide(p, rec, around, policy)
+	if d.heldUp() && rec.Park != nil {
+		// It has not been looked at whether it would park still. Without its mark, whoever
+		// has left the list would not be polled any more.
+		d.Park, d.Detail = rec.Park.Reason, rec.Park.Detail
+		return d
+	}
 	answered := rec.Answered != nil && rec.Answered.Equal(Observe(p))
 	switch {
 	case answered && d.Park != "":
@@ -143,6 +150,12 @@ func Decide(p preauth.Preauthorization, rec Record, around Context, policy Polic
 	default:
 		return d
 	}
+}
+
+// heldUp tells whether a create is only put off: for its mode, for a file or a
+// look-up that cannot be used.
+func (d Decision) heldUp() bool {
+	return d.Why == IsCaptureOnly || d.Why == CreatesStopped || d.Why == MethodUnread
 }
 
 // answers tells whether a backfill of charged history, which an operator has

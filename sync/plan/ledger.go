@@ -14,7 +14,8 @@ import (
 var ErrConflict = errors.New("the ledger's record has changed since it was read")
 
 // ErrIdentityTaken is returned by a ledger's Commit when a record claims an
-// identity that another record of the same sink holds. Nothing has been stored.
+// identity that another record of the same sink holds, or is about to capture one
+// that is not its own at its property's sink. Nothing has been stored.
 var ErrIdentityTaken = errors.New("the identity belongs to another preauthorization")
 
 // Entry is one line of the journal. The journal is append-only: what happened
@@ -70,8 +71,13 @@ type Batch struct {
 	Discovered []Discovered
 	// LookedUp are put by sink, field and card; one with a zero At is forgotten.
 	LookedUp []LookedUp
-	// Observed are put by Id; one with a zero Updated is forgotten.
+	// Observed are put by enterprise and Id; one with a zero Updated is forgotten.
 	Observed []Observed
+	// ObservedReads marks customers as read in the report, if they are not yet.
+	ObservedReads []CustomerRead
+	// Unobserved are the enterprises whose report is forgotten, entries and reads,
+	// before anything else of the batch is put.
+	Unobserved []preauth.ID
 	// Pauses are put by enterprise; one with a zero Since is lifted.
 	Pauses []Pause
 }
@@ -148,7 +154,9 @@ type Property struct {
 	// ObservedSince is when the present stretch of mirror.mode: observe began, zero
 	// while the property is mirrored.
 	ObservedSince time.Time
-	LastCycle     *CycleReport
+	// ObservedFirstRunDone is FirstRunDone of the report.
+	ObservedFirstRunDone bool
+	LastCycle            *CycleReport
 }
 
 // CycleReport is the account of one cycle of one property.

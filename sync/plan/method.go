@@ -55,9 +55,13 @@ const mostNamed = 5
 
 // LookUp is what a sink's payment methods with a card's Id in a field come to:
 // exactly one active is a hit.
-func LookUp(sink, field, cardID string, found []preauth.PaymentMethod, now time.Time) LookedUp {
+func LookUp(sink, field, cardID string, answer preauth.CardMethods, now time.Time) LookedUp {
 	out := LookedUp{Sink: sink, Field: field, CardID: cardID, At: now}
-	found = slices.SortedFunc(slices.Values(found), func(a, b preauth.PaymentMethod) int { return cmp.Compare(a.ID, b.ID) })
+	if answer.Fault != "" {
+		out.Found = fmt.Sprintf("which of v4's payment methods has card %s as its %s cannot be told: %s", cardID, field, answer.Fault)
+		return out
+	}
+	found := slices.SortedFunc(slices.Values(answer.Methods), func(a, b preauth.PaymentMethod) int { return cmp.Compare(a.ID, b.ID) })
 	active := 0
 	var named []string
 	for _, m := range found {

@@ -16,16 +16,18 @@ func TestACardIsItsOneActiveMethodOrNone(t *testing.T) {
 		found []preauth.PaymentMethod
 		id    int64
 		says  string
+		fault string
 	}{
-		"none":                      {nil, 0, "no payment method whose field is card c-1"},
-		"one active":                {[]preauth.PaymentMethod{on(7)}, 7, ""},
-		"one active among inactive": {[]preauth.PaymentMethod{off(9), on(7), off(1)}, 7, ""},
-		"only inactive":             {[]preauth.PaymentMethod{off(9)}, 0, "exactly one must be active, and 0 are: 9 (inactive, account 0)"},
-		"two active":                {[]preauth.PaymentMethod{on(8), on(7)}, 0, "and 2 are: 7 (active, account 3), 8 (active, account 3)"},
-		"many":                      {[]preauth.PaymentMethod{on(1), on(2), on(3), on(4), on(5), on(6), on(7)}, 0, "5 (active, account 3), 2 more"},
+		"none":                      {nil, 0, "no payment method whose field is card c-1", ""},
+		"one active":                {[]preauth.PaymentMethod{on(7)}, 7, "", ""},
+		"one active among inactive": {[]preauth.PaymentMethod{off(9), on(7), off(1)}, 7, "", ""},
+		"only inactive":             {[]preauth.PaymentMethod{off(9)}, 0, "exactly one must be active, and 0 are: 9 (inactive, account 0)", ""},
+		"two active":                {[]preauth.PaymentMethod{on(8), on(7)}, 0, "and 2 are: 7 (active, account 3), 8 (active, account 3)", ""},
+		"many":                      {[]preauth.PaymentMethod{on(1), on(2), on(3), on(4), on(5), on(6), on(7)}, 0, "5 (active, account 3), 2 more", ""},
+		"an odd answer":             {[]preauth.PaymentMethod{on(7)}, 0, "cannot be told: it is odd", "it is odd"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := plan.LookUp("default", "field", "c-1", c.found, time.Unix(1, 0))
+			got := plan.LookUp("default", "field", "c-1", preauth.CardMethods{Methods: c.found, Fault: c.fault}, time.Unix(1, 0))
 			if got.ID != c.id || !strings.Contains(got.Found, c.says) || (c.id > 0) != (got.Found == "") {
 				t.Errorf("%d, %q", got.ID, got.Found)
 			}

@@ -12,6 +12,11 @@ type Observed struct {
 	ID         preauth.ID
 	Enterprise preauth.ID
 	CustomerID preauth.ID
+	CardID     string
+	// History is what the first sight of a charge would have meant; Baselined is when it
+	// would have become the baseline, zero where it would not.
+	History   History
+	Baselined time.Time
 	// Seen is what the PMS said last.
 	Seen Observation
 	// Amount and PaymentMethodID are those of the create; 0 names no method.
@@ -29,6 +34,12 @@ type Observed struct {
 
 // AsIf gives a record as it would be, had everything been sent.
 func (o Observed) AsIf(rec Record) Record {
+	if rec.History == HistoryUnset {
+		rec.History = o.History
+	}
+	if rec.Reads() == None && !o.Baselined.IsZero() {
+		rec.Phase = Baseline
+	}
 	if reads := rec.Reads(); !o.Created.IsZero() && (reads == None || reads == Baseline) {
 		rec.Phase, rec.Amount, rec.PaymentMethodID = Created, o.Amount, o.PaymentMethodID
 	}
@@ -38,11 +49,12 @@ func (o Observed) AsIf(rec Record) Record {
 	return rec
 }
 
-// Note gives the entry after a decision about the record as if, and whether it has
-// changed. What is to be sent is noted by Send.
-func (o Observed) Note(rec Record, p preauth.Preauthorization, d Decision, now time.Time) (Observed, bool) {
+// Note gives the entry in an enterprise's report after a decision about the record as
+// if, and whether it has changed. What is to be sent is noted by Send.
+func (o Observed) Note(enterprise preauth.ID, rec Record, p preauth.Preauthorization, d Decision, now time.Time) (Observed, bool) {
 	next := o
-	next.ID, next.Enterprise, next.CustomerID, next.Seen = p.ID, rec.Enterprise, rec.CustomerID, Observe(p)
+	next.ID, next.Enterprise, next.CustomerID, next.Seen = p.ID, enterprise, rec.CustomerID, Observe(p)
+	next.CardID, next.History = p.CardID, d.History
 	if p.CustomerID != "" {
 		next.CustomerID = p.CustomerID
 	}
@@ -52,7 +64,11 @@ func (o Observed) Note(rec Record, p preauth.Preauthorization, d Decision, now t
 	case d.Orphaned && o.Released.IsZero():
 		next.Released = now
 	}
+	if d.Next == Baseline && rec.Phase != Baseline {
+		next.Baselined = now
+	}
 	switch {
+	case d.heldUp(): // whether it would park still has not been looked at
 	case d.Park == "":
 		next.Park = nil
 	case o.Park == nil || o.Park.Reason != d.Park:
@@ -61,7 +77,7 @@ func (o Observed) Note(rec Record, p preauth.Preauthorization, d Decision, now t
 		next.Park = &Park{Reason: d.Park, Seen: next.Seen, Since: o.Park.Since, Detail: d.Detail}
 	}
 	if next.saysNothing() {
-		return Observed{ID: p.ID}, !o.Updated.IsZero()
+		return Observed{ID: p.ID, Enterprise: enterprise}, !o.Updated.IsZero()
 	}
 	if next.sameAs(o) {
 		return o, false
@@ -87,7 +103,7 @@ func (o Observed) Send(action ActionKind, amount preauth.Money, method int64, no
 }
 
 func (o Observed) saysNothing() bool {
-	return o.Created.IsZero() && o.Captured.IsZero() && o.Released.IsZero() && o.Park == nil
+	return o.Created.IsZero() && o.Captured.IsZero() && o.Released.IsZero() && o.Baselined.IsZero() && o.History == HistoryUnset && o.Park == nil
 }
 
 func (o Observed) sameAs(other Observed) bool {
@@ -96,5 +112,5 @@ func (o Observed) sameAs(other Observed) bool {
 		parks = o.Park.Reason == other.Park.Reason && o.Park.Detail == other.Park.Detail && o.Park.Seen.Equal(other.Park.Seen)
 	}
 	return parks && o.Enterprise == other.Enterprise && o.CustomerID == other.CustomerID && o.Seen.Equal(other.Seen) &&
-		o.Released.Equal(other.Released) && !other.Updated.IsZero()
+		o.CardID == other.CardID && o.History == other.History && o.Baselined.Equal(other.Baselined) && o.Released.Equal(other.Released) && !other.Updated.IsZero()
 }

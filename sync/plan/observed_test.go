@@ -16,7 +16,7 @@ func watch(t require, o plan.Observed, rec plan.Record, p preauth.Preauthorizati
 	t.Helper()
 	as := o.AsIf(rec)
 	d := plan.Decide(p, as, around, policy)
-	next, changed := o.Note(as, p, d, time.Unix(at, 0))
+	next, changed := o.Note(as.Enterprise, as, p, d, time.Unix(at, 0))
 	for _, action := range d.Actions {
 		next = next.Send(action, p.Amount, around.Method.ID, time.Unix(at, 0))
 	}
