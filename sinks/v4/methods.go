@@ -7,124 +7,60 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/preauth-sync/preauth-sync/preauth"
-)
-
-const (
-	// mostSingly is up to how many cards are asked for one by one. For more it is
-	// tried to read all payment methods instead.
-	mostSingly = 100
-	// askers is how many cards are asked for at once.
-	askers = 4
-	// mostInARow ends it when so many cards in a row could not be asked for.
-	mostInARow = 5
-	// mostTold is how many failures an error tells; the rest is counted.
-	mostTold = 3
 )
 
 // FindMethods gives, for each card, the PaymentMethod objects whose field holds the
 // card's Id (vendor's docs: the fields; their Search is inferred), active or not: an
 // empty list where v4 has none. UUIDs match in any letter case, and a number matches
-// its digits.
+// its digits. A wrong answer would put a hold on another guest's card, so a reply that
+// shows other cards too, shows as many as it may, or does not say whether one of the
+// card's methods is active, is a Fault. So is a refusal of that card.
 //
-// A card that could not be asked for is not in the map, and the error says why; one
-// that fails leaves the others their answers. A wrong answer would put a hold on
-// another guest's card, so a reply says nothing that shows other cards too, shows as
-// many as it may, or does not say whether one of the card's methods is active.
+// Either is about the card only if v4 answers as it should for another one, be it one
+// that nobody has. If it does not, then what it is asked is wrong for all of them, such
+// as the name of the field: that ends it, and is an error. So is what no card is to be
+// parked for: a login that is not accepted or may not do this, and a refusal without
+// v4's own errors.
+//
+// A card that is not in the map has no answer, and the error says why. It wraps
+// preauth.ErrUnanswered where v4 was silent: it gave no reply, a temporary one (5xx,
+// 408, 429), or one that is no JSON object. Only silence counts towards giving up.
+//
+// One card takes a request, and a second one where it is a UUID that v4 does not have
+// in lower case: v4 may hold it in upper case and compare letter by letter. More than
+// a hundred cards are looked for in all payment methods, if that takes fewer.
 func (c *Client) FindMethods(
 	ctx context.Context, field string, cards []string,
-) (map[string][]preauth.PaymentMethod, error) {
-	if field == "" {
-		return nil, errors.New("v4 methods_search: there is no field to look for cards in")
+) (map[string]preauth.CardMethods, error) {
+	if field == "" || slices.Contains(cards, "") {
+		return nil, errors.New("v4 methods_search: without a field and a card's Id nothing is found")
 	}
-	cards = slices.Compact(slices.Sorted(slices.Values(cards)))
-	lookup := methodsLookup{client: c, field: field, cards: cards, found: map[string][]preauth.PaymentMethod{}}
-	if len(cards) > mostSingly {
-		walked, err := lookup.walk(ctx)
-		if err == nil {
-			return walked, nil
-		}
-		lookup.inARow = 1 // where v4 cannot be reached that was the first failure
+	lookup := methodsLookup{
+		client: c, field: field, cards: slices.Compact(slices.Sorted(slices.Values(cards))),
+		found: map[string]preauth.CardMethods{},
+	}
+	if len(lookup.cards) > mostSingly && lookup.walk(ctx) {
+		return lookup.found, nil
 	}
 	lookup.askEach(ctx)
 	return lookup.found, lookup.err(ctx)
 }
 
-// methodsLookup is one FindMethods.
-type methodsLookup struct {
-	client *Client
-	field  string
-	// cards are distinct, and in order.
-	cards []string
-
-	mu    sync.Mutex
-	found map[string][]preauth.PaymentMethod
-	// told are the first failures, inARow counts those since the last answer.
-	told   []error
-	inARow int
-}
-
-// askEach asks for each card by itself.
-func (l *methodsLookup) askEach(ctx context.Context) {
-	var asking errgroup.Group
-	asking.SetLimit(askers)
-	for _, card := range l.cards {
-		asking.Go(func() error {
-			if ctx.Err() == nil && !l.over() {
-				methods, err := l.client.methodsOf(ctx, l.field, card)
-				l.note(card, methods, err)
-			}
-			return nil
-		})
-	}
-	_ = asking.Wait() // each failure is noted
-}
-
-func (l *methodsLookup) over() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.inARow >= mostInARow
-}
-
-func (l *methodsLookup) note(card string, methods []preauth.PaymentMethod, err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if err == nil {
-		l.found[card], l.inARow = methods, 0
-		return
-	}
-	l.inARow++
-	if len(l.told) < mostTold {
-		l.told = append(l.told, fmt.Errorf("card %s: %w", card, err))
-	}
-}
-
-// err says which cards have no answer, and why.
-func (l *methodsLookup) err(ctx context.Context) error {
-	left := len(l.cards) - len(l.found)
-	if left == 0 {
-		return nil
-	}
-	causes := l.told
-	if ctx.Err() != nil {
-		causes = []error{ctx.Err()}
-	}
-	err := fmt.Errorf("%d of %d cards have no answer: %w", left, len(l.cards), causes[0])
-	for _, cause := range causes[1:] {
-		err = fmt.Errorf("%w; %w", err, cause)
-	}
-	return err
-}
-
-// methodsOf asks for one card.
+// methodsOf asks for one card, whose UUID v4 may hold in lower case or in upper case.
 func (c *Client) methodsOf(ctx context.Context, field, card string) ([]preauth.PaymentMethod, error) {
-	if card == "" {
-		return nil, errors.New("an empty Id finds nothing")
+	card = normalizeToken(card)
+	methods, err := c.methodsAs(ctx, field, card)
+	upper := strings.ToUpper(card)
+	if err != nil || len(methods) > 0 || upper == card || normalizeToken(upper) != card {
+		return methods, err
 	}
+	return c.methodsAs(ctx, field, upper)
+}
+
+// methodsAs asks for one card, spelled as given.
+func (c *Client) methodsAs(ctx context.Context, field, card string) ([]preauth.PaymentMethod, error) {
 	wanted := normalizeToken(card)
 	items, err := c.searchMethods(ctx, field, query{
 		Top: findTop, Search: []condition{{Name: field, Operator: "eq", Value: card}},
@@ -165,16 +101,24 @@ func distinctMethods(items []methodItem) ([]preauth.PaymentMethod, error) {
 }
 
 // searchMethods sends one Search for payment methods. An item that is not usable makes
-// the reply unusable.
+// the reply unusable; asking again would not change it. An error that wraps
+// preauth.ErrUnanswered means that there was no reply.
 func (c *Client) searchMethods(
 	ctx context.Context, field string, q query, wanted func(value string) bool,
-) (items []methodItem, err error) {
-	_, err = c.sendSearch(ctx, opMethods, c.methods+"Search", q, func(reply object) error {
-		var err error
-		items, err = searchItems(reply, func(raw []byte) (methodItem, error) { return parseMethod(raw, field, wanted) })
-		return err
+) ([]methodItem, error) {
+	var items []methodItem
+	var odd error
+	_, err := c.sendSearch(ctx, opMethods, c.methods+"Search", q, func(reply object) error {
+		items, odd = searchItems(reply, func(raw []byte) (methodItem, error) { return parseMethod(raw, field, wanted) })
+		return nil
 	})
-	return items, err
+	if err == nil {
+		return items, odd
+	}
+	if _, refused := errors.AsType[*preauth.SinkRefusal](err); !refused {
+		err = fmt.Errorf("%w: %w", preauth.ErrUnanswered, err)
+	}
+	return nil, err
 }
 
 // methodItem is a PaymentMethod, and what its field holds.

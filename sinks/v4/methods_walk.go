@@ -14,33 +14,37 @@ const mostWalked = 100
 
 // walk reads all payment methods in the order of their identities, and compares them
 // here: the conditions of a Search combine with AND (vendor's docs), so that it cannot
-// name several cards. An error means that not all of them are known to have been shown,
-// and then none of what was shown counts.
-func (l *methodsLookup) walk(ctx context.Context) (map[string][]preauth.PaymentMethod, error) {
+// name several cards. It tells whether all of them are known to have been shown: if not,
+// none of what was shown counts.
+func (l *methodsLookup) walk(ctx context.Context) bool {
 	spelled := map[string][]string{}
-	found := map[string][]preauth.PaymentMethod{}
+	methods := map[string][]preauth.PaymentMethod{}
 	for _, card := range l.cards {
-		if card == "" {
-			return nil, errors.New("an empty Id finds nothing")
-		}
 		spelled[normalizeToken(card)] = append(spelled[normalizeToken(card)], card)
-		found[card] = []preauth.PaymentMethod{}
+		methods[card] = []preauth.PaymentMethod{}
 	}
 	walk := methodsWalk{lookup: l, wanted: func(value string) bool { return len(spelled[value]) > 0 }, left: min(len(l.cards)/2, mostWalked)}
 	for {
 		items, err := walk.next(ctx)
 		if err != nil {
-			return nil, err
+			if errors.Is(err, preauth.ErrUnanswered) {
+				l.silent++
+			}
+			return false
 		}
 		if len(items) == 0 {
-			return found, nil
+			break
 		}
 		for _, item := range items {
 			for _, card := range spelled[item.value] {
-				found[card] = append(found[card], item.method)
+				methods[card] = append(methods[card], item.method)
 			}
 		}
 	}
+	for card, each := range methods {
+		l.found[card] = preauth.CardMethods{Methods: each}
+	}
+	return true
 }
 
 // methodsWalk is the place of a walk.
@@ -55,13 +59,14 @@ type methodsWalk struct {
 }
 
 // next gives what follows upon last; nothing when that was the end. It is an error when
-// the reply is not in the order that was asked for, or does not begin with the lowest.
+// the reply is not in the order that was asked for, or does not begin with the lowest;
+// and when there is nothing at all, since v4 may not know the condition.
 func (w *methodsWalk) next(ctx context.Context) ([]methodItem, error) {
 	items, err := w.ask(ctx, above(w.last))
 	if err != nil {
 		return nil, err
 	}
-	if len(items) == 0 && w.last > 0 && !w.named {
+	if len(items) == 0 && !w.named {
 		return nil, fmt.Errorf("no payment method has a field %s", w.lookup.field)
 	}
 	first := w.last == 0
