@@ -65,7 +65,7 @@ func usage(ts *testscript.TestScript, neg bool, args []string, least int, form s
 }
 
 // cmdSimulator serves a world: `simulator [KEY=VALUE...]` with customers, per,
-// charged, seed, timeout, settle, updated_within, first_run, new_customers, and
+// charged, seed, timeout, settle, updated_within, stays, lookup, first_run, new_customers, and
 // extra=FILE, which is appended to the configuration. It writes $CONFIG and sets $SIM, $SIM_ADDRESS, $STATE,
 // $ID1… and $CARD1…, $CUSTOMER1…, $TOKEN, its property's, and $OTHER_TOKEN, another
 // property's.
@@ -116,6 +116,11 @@ func (o *servedOptions) set(ts *testscript.TestScript, key, value string) (err e
 		o.config.Settle, err = time.ParseDuration(value)
 	case "updated_within":
 		o.config.UpdatedWithin, err = time.ParseDuration(value)
+	case "stays":
+		o.populate.Stay, err = time.ParseDuration(value)
+		o.config.ReservationsWithin = o.populate.Stay
+	case "lookup":
+		o.populate.Cards, o.config.Lookup = true, value
 	case "first_run":
 		o.config.FirstRun = value
 	case "new_customers":
@@ -129,12 +134,12 @@ func (o *servedOptions) set(ts *testscript.TestScript, key, value string) (err e
 }
 
 // cmdSim talks to the administration over HTTP: `sim fault JSON`, `sim calm`,
-// `sim options JSON`, `sim set ID JSON`, and `sim account KEY=VALUE...`, which
+// `sim options JSON`, `sim set ID JSON`, `sim method JSON`, and `sim account KEY=VALUE...`, which
 // compares. `sim await OPERATION N` waits until N requests have arrived, and
 // `sim seen OPERATION N` compares how many have, and `sim writes N` the creates
 // and captures together.
 func cmdSim(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, args, 1, "sim fault|calm|options|set|account|await|seen|writes ...")
+	usage(ts, neg, args, 1, "sim fault|calm|options|set|method|account|await|seen|writes ...")
 	w, ctx := scriptOf(ts).world(ts), context.Background()
 	rest := args[1:]
 	switch args[0] {
@@ -145,6 +150,8 @@ func cmdSim(ts *testscript.TestScript, neg bool, args []string) {
 	case "set":
 		body := fmt.Sprintf(`{"id": %q, %s`, rest[0], strings.TrimPrefix(rest[1], "{"))
 		ts.Check(w.admin(ctx, "POST", "preauthorizations", []byte(body), nil))
+	case "method":
+		ts.Check(w.admin(ctx, "POST", "methods", []byte(rest[0]), nil))
 	case "calm":
 		ts.Check(w.admin(ctx, "DELETE", "faults", nil, nil))
 		w.watch()

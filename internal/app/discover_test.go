@@ -21,7 +21,6 @@ const (
 	day  = 24 * hour
 )
 
-//nolint:gochecknoglobals // a constant
 var everything = engine.Walk{All: true}
 
 // scout discovers in a simulated PMS, in virtual time.

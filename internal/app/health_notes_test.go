@@ -11,9 +11,11 @@ import (
 	"github.com/shopspring/decimal"
 
 	"github.com/preauth-sync/preauth-sync/internal/config"
+	"github.com/preauth-sync/preauth-sync/internal/control"
 	"github.com/preauth-sync/preauth-sync/internal/simulator"
 	"github.com/preauth-sync/preauth-sync/internal/telemetry"
 	"github.com/preauth-sync/preauth-sync/preauth"
+	"github.com/preauth-sync/preauth-sync/state/ledgertest"
 	"github.com/preauth-sync/preauth-sync/sync/engine"
 	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
@@ -85,6 +87,7 @@ func TestAWeekInTheShadow(t *testing.T) {
 		if shown.Phase != "none" || shown.Parked != nil || shown.Observed == nil || shown.Observed.Parked.Reason != plan.AmountChanged {
 			t.Errorf("%+v", shown)
 		}
+		r.auditedInTheShadow(charged, changed)
 		if account := r.world.Account(); account.Creates+account.Captures > 0 {
 			t.Errorf("%+v", account)
 		}
@@ -98,6 +101,24 @@ func TestAWeekInTheShadow(t *testing.T) {
 			t.Errorf("%+v", got)
 		}
 	})
+}
+
+// auditedInTheShadow wants an audit to say what would have been done, also beside a hold
+// of which nobody knows anything.
+func (r *rig) auditedInTheShadow(captured, parked string) {
+	r.t.Helper()
+	stray, err := r.world.AddHold(simulator.Hold{Amount: decimal.NewFromInt(5), PaymentMethodID: 101, Token: string(ledgertest.ID(77))})
+	r.must(err)
+	said := map[string]string{}
+	audited, err := r.operator().Audit(r.t.Context(), control.Audit{}, func(f control.Finding) error {
+		said[f.ID] = f.Action + " " + f.Amount
+		return nil
+	})
+	r.must(err)
+	want := map[string]string{captured: "capture 20", parked: "park 20", string(ledgertest.ID(77)): "none "}
+	if diff := cmp.Diff(want, said); diff != "" || !audited.Observing {
+		r.t.Errorf("%+v, beside identity %d (-want +got):\n%s", audited, stray, diff)
+	}
 }
 
 func TestSinksAreAProblemOnceNoneCanBeUsed(t *testing.T) {

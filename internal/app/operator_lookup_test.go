@@ -105,9 +105,16 @@ func TestARecordSaysAsOfWhenV4HasNoMethodForItsCard(t *testing.T) {
 	seen := plan.Observed{
 		ID: ledgertest.ID(43), Enterprise: hotel, CardID: cardID, Updated: ledgertest.At(2), Park: &plan.Park{Reason: plan.NoPaymentMethod},
 	}
-	put(t, o, plan.Batch{Observed: []plan.Observed{seen}})
-	if diff := cmp.Diff(want, show(43)); diff != "" {
-		t.Errorf("what would be parked (-want +got):\n%s", diff)
+	again := seen
+	again.ID = ledgertest.ID(44)
+	put(t, o, plan.Batch{
+		Observed: []plan.Observed{seen, again},
+		Records:  []plan.Record{{ID: again.ID, Enterprise: hotel, CardID: "the one before"}},
+	})
+	for _, n := range []int{43, 44} {
+		if diff := cmp.Diff(want, show(n)); diff != "" {
+			t.Errorf("what would be parked, %d (-want +got):\n%s", n, diff)
+		}
 	}
 	hit := asked(sink, ledgertest.At(3))
 	hit.ID, hit.Found = 9, ""

@@ -161,6 +161,13 @@ func TestWhileObservingTheJSONHasKeysForFinance(t *testing.T) {
 			}
 		}
 	}
+	var again struct{ Findings []control.Finding } // as the control socket carries them
+	if err := json.Unmarshal([]byte(out), &again); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(shadowed(), again.Findings); diff != "" {
+		t.Errorf("(-told +read):\n%s", diff)
+	}
 	if out, _ := auditedAs(t, outputJSON, auditor{found: findings(1)}); strings.Contains(out, "observed_") {
 		t.Errorf("without observing: %s", out)
 	}

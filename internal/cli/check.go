@@ -154,6 +154,11 @@ func (c *checker) state(ctx context.Context) {
 		if status.Older != "" {
 			said += ", older than the world: " + status.Older
 		}
+		if alone && file.Ledger != nil {
+			if err := app.CheckTenants(ctx, file.Ledger, c.cfg); err != nil {
+				return err
+			}
+		}
 		c.ok("state", "%s", said)
 		return nil
 	})

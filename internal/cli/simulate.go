@@ -68,8 +68,11 @@ func simulatorGuide() string {
 		}
 		line += " " + string(kind)
 	}
-	b.WriteString(line + "\nOperations: " + strings.Join(simulator.Operations(), ", ") + ".")
-	return b.String()
+	b.WriteString(line + "\nOperations: " + strings.Join(simulator.Operations(), ", ") + ".\n\nThe options take:\n")
+	for _, knob := range simulator.Knobs() {
+		fmt.Fprintf(&b, "  %-22s %s\n", knob.Name, knob.Takes)
+	}
+	return strings.TrimSuffix(b.String(), "\n")
 }
 
 func simulate(ctx context.Context, e *env, f simulateFlags) error {

@@ -117,7 +117,7 @@ func (r rebinding) change(ctx context.Context, doc plan.Property, sink, address 
 		return err
 	}
 	if left > 0 {
-		return fmt.Errorf("property %s has %d preauthorizations held, in doubt or parked on the v4 that it wrote to, and they are not at %s: "+
+		return fmt.Errorf("property %s has %d preauthorizations held, in doubt or parked on the v4 that it wrote to, and the one at %s takes none of them over: "+
 			"put the configuration back until they are captured or released, and settle what is parked by hand", doc.Name, left, address)
 	}
 	doc.Sink = sink

@@ -7,7 +7,7 @@ import "net/url"
 func ownV4(p *Property, shared *V4) field {
 	f := field{
 		key: "v4", takes: "a mapping", def: "{}",
-		doc: "any keys of v4 that differ, for a tenant of its own; credentials are not taken over to another host",
+		doc: "any keys of v4 that differ, for a tenant of its own: with any key the property has a sink of its own, so decide before its first cycle; credentials are not taken over to another host",
 	}
 	f.table = func(l *loader, path string, from *node) {
 		if len(from.entries) == 0 {

@@ -21,8 +21,8 @@ func Addresses() []Address {
 		{"GET", adminPrefix + "holds", "what v4 holds", func(w *World, _ *http.Request) (any, error) { return w.Holds(), nil }},
 		{"GET", adminPrefix + "requests", "every request and the fault it met", func(w *World, _ *http.Request) (any, error) { return orEmpty(w.Requests()), nil }},
 		{"GET", adminPrefix + "reconcile", "the PMS compared with v4", func(w *World, _ *http.Request) (any, error) { return w.Reconcile(), nil }},
-		{"GET", adminPrefix + "preauthorizations", "what the PMS knows: ?id=ID, ?customer_id=ID or all", (*World).adminShow},
-		{"POST", adminPrefix + "preauthorizations", `adds or changes one: {"id": "…", "state": "Charged", "amount": "22.50"}`, (*World).adminPut},
+		{"GET", adminPrefix + "preauthorizations", "what the PMS knows: all, of ?customer_id=ID, or ?id=ID alone", (*World).adminShow},
+		{"POST", adminPrefix + "preauthorizations", `adds or changes one: {"id": "…", "state": "Charged", "amount": "22.50"}; also customer_id, card_id, currency, active, code, enterprise`, (*World).adminPut},
 		{"DELETE", adminPrefix + "preauthorizations", "takes the one with ?id=ID away", func(w *World, r *http.Request) (any, error) {
 			return struct{}{}, w.Remove(r.URL.Query().Get("id"))
 		}},
@@ -37,7 +37,7 @@ func Addresses() []Address {
 			return struct{}{}, nil
 		}},
 		{"POST", adminPrefix + "chaos", `random faults: {"rate": 0.2, "max_delay": "5s"}`, (*World).adminChaos},
-		{"GET", adminPrefix + "options", "how the APIs behave", func(w *World, _ *http.Request) (any, error) { return wireOf(w.Settings()), nil }},
+		{"GET", adminPrefix + "options", "how the APIs behave, see below", func(w *World, _ *http.Request) (any, error) { return wireOf(w.Settings()), nil }},
 		{"POST", adminPrefix + "options", `changes that: {"page_cap": 10}`, (*World).adminSettings},
 	}
 }

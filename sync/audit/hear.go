@@ -16,7 +16,7 @@ func (a *audit) recall(ctx context.Context, s *subject) error {
 	if s.polled != nil {
 		enterprise = a.properties[s.polled.Property].enterprise
 	}
-	if !a.Observing || enterprise == "" {
+	if !a.Observing {
 		return nil
 	}
 	entries, err := a.Ledger.Observed(ctx, enterprise, []preauth.ID{s.id})

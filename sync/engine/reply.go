@@ -138,8 +138,11 @@ func (run *propertyRun) readCycles(ctx context.Context, customers []preauth.ID) 
 		return read, err
 	}
 	observed, err := run.e.ledger.ObservedReads(ctx, run.p.enterprise, customers)
+	if err != nil {
+		return nil, err
+	}
 	maps.Copy(observed, read)
-	return observed, err
+	return observed, nil
 }
 
 // markRead marks the reply's customers as read, in the batch of their records.
