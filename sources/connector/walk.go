@@ -110,22 +110,22 @@ func (w *walk) read(ctx context.Context, asked parameters, most int) error {
 	w.unusable = 0
 	err := w.through(ctx, asked, most)
 	if w.unusable > 0 {
-		err = errors.Join(err, &oddEntries{what: w.listing.unusable, n: w.unusable})
+		err = errors.Join(err, &oddEntriesError{what: w.listing.unusable, n: w.unusable})
 	}
 	return err
 }
 
-// oddEntries says what of a list was not usable.
-type oddEntries struct {
+// oddEntriesError says what of a list was not usable.
+type oddEntriesError struct {
 	what string
 	n    int
 }
 
 // Error counts them.
-func (e *oddEntries) Error() string { return fmt.Sprintf("entries whose %s: %d", e.what, e.n) }
+func (e *oddEntriesError) Error() string { return fmt.Sprintf("entries whose %s: %d", e.what, e.n) }
 
 // Unwrap gives preauth.ErrOddEntries.
-func (e *oddEntries) Unwrap() error { return preauth.ErrOddEntries }
+func (e *oddEntriesError) Unwrap() error { return preauth.ErrOddEntries }
 
 // through goes from page to page until there is no more.
 func (w *walk) through(ctx context.Context, asked parameters, most int) error {
