@@ -1,9 +1,12 @@
 package main
 
 import (
+	"strings"
 	"sync"
 
 	"go.uber.org/zap/zapcore"
+
+	"github.com/preauth-sync/preauth-sync/preauth"
 )
 
 // events is the worker's log, of which only the parks are kept.
@@ -43,10 +46,16 @@ func (e *events) Write(line zapcore.Entry, fields []zapcore.Field) error {
 	if line.Level > zapcore.InfoLevel && !e.k.isDead() {
 		e.k.w.say("log", "%s %s %s %s", event, id, reason, cause)
 	}
-	if event == "action.parked" {
+	switch {
+	case event == "action.parked":
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		e.parked[id+" "+reason]++
+	case e.k.isDead():
+	case event == "hold.aging":
+		e.k.w.locked(func() { e.k.w.oracle.tellsAge(e.k, preauth.ID(id)) })
+	case event == "cycle.panicked" && !strings.Contains(cause, defect):
+		e.k.w.locked(func() { e.k.w.oracle.fail("X", "", "%s", cause) })
 	}
 	return nil
 }

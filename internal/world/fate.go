@@ -31,7 +31,7 @@ func (t *tenant) fate(dice throw, r *request) fate {
 	switch {
 	case t.locked:
 		return f.answers("401", preauth.Outcome{Kind: preauth.OutcomeUnauthorized, Status: 401, Err: errSink})
-	case t.down && dice.chance(0.5), w.fault(dice, 0.1):
+	case t.out, t.down && dice.chance(0.5), w.fault(dice, 0.1):
 		return f.answers("not sent", preauth.Outcome{Kind: preauth.OutcomeNotSent, Err: errSink})
 	case t.down, w.fault(dice, 0.1):
 		f.reply = w.timeout
@@ -42,7 +42,7 @@ func (t *tenant) fate(dice throw, r *request) fate {
 		})
 	case w.fault(dice, 0.05):
 		return f.answers("401", preauth.Outcome{Kind: preauth.OutcomeUnauthorized, Status: 401, Err: errSink})
-	case w.fault(dice, 0.1):
+	case w.fault(dice, 0.1), r.action == plan.Create && !t.takes(r.create.PaymentMethodID):
 		return f.answers("refused", refusal())
 	case w.fault(dice, 0.35):
 		return t.unheard(dice, f)

@@ -24,6 +24,9 @@ func (w *world) live() {
 func (w *world) day(name string) {
 	t := w.throw("day", name)
 	pause := pick(t, 0, t.between(0, 10*time.Second), t.between(0, w.settle), t.between(0, 3*time.Hour))
+	if w.discover && t.chance(0.3) {
+		pause = pick(t, t.between(0, 3*24*time.Hour), t.between(0, 60*24*time.Hour))
+	}
 	w.locked(func() {
 		for _, p := range w.properties {
 			p.plan(t, pause+time.Duration(t.IntN(2))*10*time.Minute)
@@ -31,8 +34,14 @@ func (w *world) day(name string) {
 	})
 	w.sleep(pause)
 	w.locked(func() { w.trouble(t) })
-	if t.chance(0.15) {
+	switch {
+	case t.chance(0.15), w.modes && t.chance(0.2):
 		w.reconfigure(t)
+	case w.settings.misled != wellLed:
+		w.configure(func() { w.settings.misled = wellLed }) // somebody has noticed
+	}
+	if t.chance(0.3) {
+		w.retries(t)
 	}
 	w.mishap(t)
 	if t.chance(0.15) {
@@ -50,8 +59,11 @@ func (w *world) sleep(d time.Duration) { _ = pass(context.Background(), nil, d) 
 
 // trouble sets what is wrong from now on.
 func (w *world) trouble(t throw) {
-	if w.fault(t, 0.3) {
-		w.wall += pick(t, time.Hour, -time.Hour, 365*24*time.Hour, -365*24*time.Hour)
+	switch {
+	case w.fault(t, 0.3):
+		w.setClock(pick(t, jump, -jump, 365*24*time.Hour, -365*24*time.Hour))
+	case w.wall != 0 && t.chance(0.2):
+		w.setClock(-w.wall) // somebody sets it right
 	}
 	for _, v4 := range w.tenants {
 		v4.down, v4.locked = w.fault(t, 0.3), w.fault(t, 0.1)
@@ -59,20 +71,24 @@ func (w *world) trouble(t throw) {
 		if t.chance(0.1) {
 			v4.foreign(t)
 		}
+		v4.turn(t)
 	}
+}
+
+// setClock moves the wall clock.
+func (w *world) setClock(by time.Duration) {
+	w.wall, w.jumped = w.wall+by, time.Now()
 }
 
 // reconfigure changes what an operator may change at any time.
 func (w *world) reconfigure(t throw) {
-	w.locked(func() {
+	w.configure(func() {
 		w.settings.retry = w.retry && t.chance(0.7)
 		w.settings.newCustomers = pick(t, plan.ParkHistory, plan.BaselineHistory, plan.MirrorHistory)
 		w.settings.methods = 100 * t.Int64N(3)
-		w.say("operator", "reconfigures: %+v", w.settings)
+		w.settings.mode = w.mode(t)
+		w.mislead(t)
 	})
-	if err := w.worker.reconfigure(); err != nil {
-		panic(err) // the options are the world's own
-	}
 }
 
 // run has an order carried out, in company, and deals with how that ended, as
@@ -85,12 +101,14 @@ func (w *world) run(t throw, o *order, company func() error) {
 	case w.worker.dead:
 		w.sleep(pick(t, 0, t.between(0, time.Minute)))
 		w.start()
-	case errors.As(err, &refused):
+	case errors.As(w.worker.engine.Failed(), &refused):
 		w.locked(func() { w.oracle.refused(refused) })
 		w.rescue()
 		w.start()
-	case errors.Is(err, engine.ErrLedger):
+	case w.worker.engine.Failed() != nil:
 		w.start()
+	case errors.As(err, &refused):
+		w.locked(func() { w.oracle.notMisled(refused) })
 	case err != nil && t.chance(0.5):
 		w.start()
 	}
@@ -102,12 +120,9 @@ func (w *world) calm() {
 	w.sleep(time.Second)
 	w.locked(func() {
 		w.say("world", "is calm")
-		w.faulty, w.settings.fuse = false, 0
+		w.faulty, w.settings.fuse, w.settings.mode, w.settings.misled = false, 0, engine.ModeFull, wellLed
 		for _, v4 := range w.tenants {
 			v4.down, v4.locked, v4.blind = false, false, false
-		}
-		for _, p := range w.properties {
-			p.calm()
 		}
 	})
 	if t.chance(0.5) {
@@ -115,15 +130,25 @@ func (w *world) calm() {
 	} else if err := w.worker.reconfigure(); err != nil {
 		panic(err) // the options are the world's own
 	}
-	alone := func() error { return nil }
-	for n := range calmCycles {
-		w.resumeAll()
-		w.sleep(w.timeout + 2*w.settle)
-		w.run(t, cycleOrder("calm "+strconv.Itoa(n), false), alone)
+	if w.looksUp {
+		w.sleep(w.oracle.forgetful())
 	}
+	if w.sinks > 1 && w.loss == keptSafe && !w.hostile && t.chance(0.4) {
+		w.half()
+	}
+	w.locked(func() {
+		for _, p := range w.properties {
+			p.calm()
+		}
+	})
+	if w.modes && t.chance(0.5) {
+		w.interlude(t)
+	}
+	w.repeat("calm", calmCycles)
 	if t.chance(0.3) {
 		w.oracle.mirrored = true
-		w.run(t, &order{name: "backfill calm", backfill: &engine.Backfill{Charged: true, Wait: true}}, alone)
+		o := &order{name: "backfill calm", backfill: &engine.Backfill{Charged: true, Wait: true}}
+		w.run(t, o, func() error { return nil })
 	}
 }
 

@@ -5,7 +5,10 @@
 // shares no code with the engine.
 //
 // The worker is told to run cycles and backfills, sometimes two at once, and operators
-// pause and resume writes at any moment.
+// pause and resume writes at any moment. Between them they change what is sent and what
+// is only observed, have tried again what v4 has refused, and lead a property to a v4
+// that is not its own. Guests are listed or found, and merged; their cards are named or
+// looked up.
 //
 //	go run ./internal/world -seeds 100000     run many; prints seeds per second and those that fail
 //	go run ./internal/world -seed 17 -trace   replay one, with a line for everything that happens
@@ -33,6 +36,8 @@
 //   - Where the ledger has lost a capture and the PMS then takes the charge back, only to
 //     charge again, a second capture is what the decision table says.
 //   - Copies of a count of generations that was given up are not put back.
+//   - What the PMS dates back, or shows while the clock is wrong, is found within a day,
+//     and not at once.
 //
 // A mutex that is waited for keeps virtual time from passing. A seed that is stuck on
 // one ends the process after a while, and is named.

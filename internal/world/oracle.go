@@ -26,7 +26,14 @@ import (
 //	G  bounds on what is in flight hold
 //	H  in doubt nothing is sent, and it is told
 //	I  a backfill keeps to what was ordered
+//	J  who is in a window or known is asked for, and forgotten only long afterwards
+//	K  of a hold it is told once that it has aged
+//	M  a create goes to the method that the configuration names, or that v4 has told
+//	O  in observe nothing is sent or changed, and the report says what would be; in capture_only nothing is created
 //	P  while writes are paused nothing is sent
+//	T  a property writes to its own v4
+//	W  a mark that waits for an operator goes only with an operator's word
+//	X  the worker has no defect but those that the world gives it
 type oracle struct {
 	w        *world
 	seed     uint64
@@ -40,6 +47,8 @@ type oracle struct {
 	held map[preauth.ID]time.Time
 	// flying counts the writes under way, by enterprise.
 	flying map[preauth.ID]int
+	// looks are what v4 has answered about cards, by tenant and card.
+	looks map[string][]look
 	// mirrored is set once a backfill of charged history has been over in a calm world.
 	mirrored bool
 }
@@ -100,7 +109,7 @@ func (t tally) String() string {
 func newOracle(w *world, seed uint64) *oracle {
 	return &oracle{
 		w: w, seed: seed, cases: map[preauth.ID]*dossier{}, amounts: map[string]*entry{}, tally: tally{},
-		held: map[preauth.ID]time.Time{}, flying: map[preauth.ID]int{},
+		held: map[preauth.ID]time.Time{}, flying: map[preauth.ID]int{}, looks: map[string][]look{},
 	}
 }
 
@@ -220,6 +229,11 @@ func (o *oracle) lookedUp(_ *worker, _ *tenant, id preauth.ID, found bool) {
 func (o *oracle) loses() {
 	o.tally["losses"]++
 	clear(o.held)
+	for _, looks := range o.looks {
+		for i := range looks {
+			looks[i].spent = time.Time{} // the older file may still believe it
+		}
+	}
 	for _, c := range o.cases {
 		c.lost = c.lost || c.created > 0 || c.creating != nil
 		c.creating, c.capturing = nil, nil
@@ -229,6 +243,14 @@ func (o *oracle) loses() {
 // harmless tells whether a copy may come back without a sign of its age: nothing
 // has been captured since.
 func (o *oracle) harmless(kept *file) bool { return kept.captures == o.captures }
+
+// notMisled judges a cycle that refused a property.
+func (o *oracle) notMisled(err error) {
+	o.tally["misled"]++
+	if o.w.settings.misled == wellLed {
+		o.fail("T", "", "a property is refused that writes where it should: %v", err)
+	}
+}
 
 // refused judges a worker that refused to start.
 func (o *oracle) refused(err error) {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/preauth-sync/preauth-sync/preauth"
+	"github.com/preauth-sync/preauth-sync/sync/engine"
 	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
 
@@ -16,11 +17,14 @@ type before struct {
 	doc     plan.Property
 	// unmatched are the batch's tokens of which it is not known yet whose they are.
 	unmatched map[string]bool
+	// discovered and observed are the batch's.
+	discovered map[preauth.ID]time.Time
+	observed   map[preauth.ID]plan.Observed
 }
 
 // sink reads a sink's document in the durable ledger.
 func (o *oracle) sink(t *tenant) (plan.Sink, bool, error) {
-	return o.w.disk.file.store.Sink(context.Background(), t.name)
+	return o.w.disk.file.store.Sink(context.Background(), t.inLedger())
 }
 
 func (o *oracle) before(l *ledger, batch plan.Batch) before {
@@ -38,6 +42,12 @@ func (o *oracle) before(l *ledger, batch plan.Batch) before {
 		known, _ := l.Tokens(ctx, token.Sink, []string{token.Token})
 		stored, is := known[token.Token]
 		b.unmatched[token.Token] = is && !stored.Foreign
+	}
+	if len(batch.Discovered) > 0 {
+		b.discovered = o.discovered(batch.Discovered[0].Enterprise)
+	}
+	if len(batch.Observed) > 0 {
+		b.observed = o.reported("")
 	}
 	return b
 }
@@ -58,6 +68,8 @@ func (o *oracle) stored(l *ledger, by *order, batch plan.Batch, b before) {
 	if by != nil {
 		o.documents(l, by, batch, b)
 	}
+	o.shadows(l, by, batch, b)
+	o.leaves(l, batch, b)
 	for _, rec := range batch.Records {
 		old, c := b.records[rec.ID], o.cases[rec.ID]
 		if old.Phase != rec.Phase || (old.Park == nil) != (rec.Park == nil) {
@@ -69,6 +81,11 @@ func (o *oracle) stored(l *ledger, by *order, batch plan.Batch, b before) {
 		}
 		o.moves(c, old, rec)
 		c.intends(l.k, old, rec)
+		o.misses(c.entry, rec.Park, old.Park)
+		o.lifts(l, by, old, rec)
+		if old.Phase == plan.Creating && rec.Park != nil && rec.Park.Reason == plan.Rejected {
+			o.spends(c.entry)
+		}
 		o.history(c, old, rec, b)
 		if rec.Park != nil && forOutcome(rec.Park.Reason) && (old.Park == nil || old.Park.Reason != rec.Park.Reason) {
 			by.parked = append(by.parked, string(rec.ID)+" "+string(rec.Park.Reason))
@@ -150,6 +167,19 @@ func (o *oracle) baselines(c *dossier, doc plan.Property) bool {
 
 func (o *oracle) parksHistory(c *dossier, doc plan.Property) bool {
 	return !o.w.mirrorFirst && !o.firstRun(c, doc) && o.w.settings.newCustomers == plan.ParkHistory
+}
+
+// lifts is W: a mark that waits for an operator goes with an operator's order. What is
+// charged must then be mirrored, and not only be free to be.
+func (o *oracle) lifts(l *ledger, by *order, old, rec plan.Record) {
+	if by == nil || old.Park == nil || rec.Park != nil || rec.Identity != old.Identity {
+		return
+	}
+	carriedOut := o.w.settings.mode == engine.ModeFull && !l.k.stopped(o.cases[rec.ID].entry.property)
+	ordered := by.charged() && (carriedOut || rec.Seen.State != preauth.Charged)
+	if forOutcome(old.Park.Reason) || old.Park.Reason == plan.FirstSeenCharged && !ordered {
+		o.fail("W", rec.ID, "it was parked as %s, and the mark goes by itself", old.Park.Reason)
+	}
 }
 
 // forOutcome tells whether a reason is the outcome of a write.

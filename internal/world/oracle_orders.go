@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
+	"slices"
+	"time"
 
 	"github.com/preauth-sync/preauth-sync/preauth"
 	"github.com/preauth-sync/preauth-sync/sync/engine"
@@ -12,6 +15,7 @@ import (
 func (o *oracle) begins(k *worker, by *order) {
 	by.alone, by.acted = len(k.orders) == 0, map[preauth.ID]bool{}
 	by.listed, by.polled = map[*property][]preauth.ID{}, map[preauth.ID]bool{}
+	by.began, by.due, by.walked = time.Now(), map[*property][]preauth.ID{}, map[*property]bool{}
 	if by.alone {
 		k.events.begin()
 	}
@@ -35,7 +39,7 @@ func (o *oracle) within(c *dossier, r *request) {
 	if most := by.backfill.Limit; most > 0 && len(by.acted) > most {
 		o.fail("I", r.entry.id, "a backfill acts on %d preauthorizations, and its limit is %d", len(by.acted), most)
 	}
-	if !by.asks(r.entry) {
+	if !by.asks(r.entry) && !c.merged {
 		o.fail("I", r.entry.id, "a backfill of %v %v acts on what it was not asked for", by.backfill.Properties, by.backfill.Customers)
 	}
 }
@@ -102,7 +106,7 @@ func (o *oracle) property(enterprise preauth.ID) *property {
 
 func (o *oracle) tenant(name string) *tenant {
 	for _, t := range o.w.tenants {
-		if t.name == name {
+		if t.inLedger() == name {
 			return t
 		}
 	}
@@ -113,20 +117,40 @@ func (o *oracle) tenant(name string) *tenant {
 // fails it, and so does what is in doubt. A backfill has no fuse to blow.
 func (o *oracle) over(k *worker, by *order, result engine.Result, err error) {
 	inDoubt := 0
+	unknown := map[preauth.ID]bool{} // until the PMS has said whose its own v4 is
+	for _, p := range o.w.properties {
+		unknown[p.enterprise] = p.tenant.own != nil && !slices.ContainsFunc(result.Properties, func(r engine.PropertyResult) bool {
+			return r.Name == p.name && r.Err == nil
+		})
+	}
 	for _, rec := range o.records() {
 		if rec.Phase.InFlight() {
 			c := o.cases[rec.ID]
 			c.unknownCreate = c.unknownCreate || rec.Phase == plan.Creating
 			c.unknownCapture = c.unknownCapture || rec.Phase == plan.Capturing
-			if rec.Park == nil {
+			if rec.Park == nil && !unknown[rec.Enterprise] {
 				inDoubt++
 			}
 		}
+	}
+	if by.backfill != nil && o.w.settings.mode == engine.ModeObserve && !k.dead && !errors.Is(err, engine.ErrObserving) && k.engine.Failed() == nil {
+		o.fail("O", "", "%s is carried out in observe, with %v", by.name, err)
 	}
 	if k.dead || err != nil {
 		return
 	}
 	told := 0
+	for _, p := range o.w.properties {
+		at := slices.IndexFunc(result.Properties, func(r engine.PropertyResult) bool { return r.Name == p.name })
+		if at < 0 {
+			continue
+		}
+		ok := result.Properties[at].Report.OK
+		o.findsAll(by, p, ok)
+		if ok {
+			o.ages(by, p)
+		}
+	}
 	for _, p := range result.Properties {
 		told += p.NewOutcomeParks
 		if p.Report.Fuse && by.backfill != nil {

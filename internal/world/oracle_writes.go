@@ -42,6 +42,7 @@ func (o *oracle) arrives(k *worker, t *tenant, r *request) {
 		o.fail("P", r.entry.id, "a %s is sent while writes are paused", r.action)
 	}
 	o.flying[r.entry.property.enterprise]++
+	o.mayWrite(t, r)
 	o.intended(k, r)
 	o.bounded(t, r, con)
 	o.within(c, r)
@@ -102,14 +103,13 @@ func (o *oracle) bounded(t *tenant, r *request, con *conduct) {
 func (o *oracle) mayCreate(k *worker, c *dossier, r *request) {
 	w, now := o.w, time.Now()
 	rec, _ := o.record(r.entry.id)
-	if !c.seen(k, func(s sight) bool {
-		news := rec.History == plan.HistoryFresh || w.mirrorFirst || w.settings.newCustomers == plan.MirrorHistory || r.by.charged()
-		due := s.State == preauth.Chargeable && s.Active || s.State == preauth.Charged && news
-		return due && s.AmountFault == "" && s.Amount.Amount.Equal(r.create.Amount) && s.Amount.Currency == r.entry.property.currency
-	}) {
+	news := rec.History == plan.HistoryFresh || w.mirrorFirst || w.settings.newCustomers == plan.MirrorHistory || r.by.charged()
+	want := preauth.Money{Amount: r.create.Amount, Currency: r.entry.property.currency}
+	if !c.seen(k, func(s sight) bool { return o.callsForCreate(s, news, want) }) {
 		o.fail("E", r.entry.id, "a create of %s is sent that no reply of the last minutes calls for", r.create.Amount)
 	}
-	if k.stopped[r.entry.property] {
+	o.byMethod(k, r.entry, r.create.PaymentMethodID)
+	if k.stopped(r.entry.property) {
 		o.fail("H", r.entry.id, "a create is sent although one of the property's files could not be read")
 	}
 	if c.creating == nil || c.creating.before == nil || w.hostile {
@@ -171,11 +171,21 @@ func (o *oracle) mayCapture(k *worker, c *dossier, r *request) {
 		}
 		return // what it acts on is an earlier intent
 	}
-	if !c.seen(k, func(s sight) bool {
-		return s.State == preauth.Charged && s.AmountFault == "" && s.Amount.Amount.Equal(h.Amount)
-	}) {
+	if !c.seen(k, func(s sight) bool { return callsForCapture(s, preauth.Money{Amount: h.Amount}) }) {
 		o.fail("E", r.entry.id, "a capture of %s is sent that no reply of the last minutes calls for", h.Amount)
 	}
+}
+
+// callsForCreate tells whether a sight is one on which an amount is created; news
+// tells whether a charge would be mirrored.
+func (*oracle) callsForCreate(s sight, news bool, want preauth.Money) bool {
+	due := s.State == preauth.Chargeable && s.Active || s.State == preauth.Charged && news
+	return due && s.AmountFault == "" && s.Amount.Equal(want)
+}
+
+// callsForCapture tells whether a sight is one on which a hold is captured.
+func callsForCapture(s sight, held preauth.Money) bool {
+	return s.State == preauth.Charged && s.AmountFault == "" && s.Amount.Amount.Equal(held.Amount)
 }
 
 // actedOn is how old what is acted on may be: ten minutes, and the patience that a

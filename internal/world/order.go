@@ -28,6 +28,11 @@ type order struct {
 	// listed are the customers that it was to read, polled those that it asked for.
 	listed map[*property][]preauth.ID
 	polled map[preauth.ID]bool
+	// due are those in a window when they were looked for, walked the properties in which
+	// that came to its end.
+	due    map[*property][]preauth.ID
+	walked map[*property]bool
+	began  time.Time
 	far    engine.BackfillProgress
 }
 

@@ -32,6 +32,11 @@ type customer struct {
 	id preauth.ID
 	// listed customers are named by the configuration; refused ones the PMS does not give.
 	listed, refused bool
+	// news is what discovery goes by, target whom the guest has been merged into, which
+	// was news then.
+	news   []news
+	target *customer
+	merger news
 }
 
 // entry is one preauthorization as the PMS has it now.
@@ -40,6 +45,7 @@ type entry struct {
 	id       preauth.ID
 	property *property
 	customer *customer
+	card     string
 	// merged is whom replies name instead of the customer.
 	merged preauth.ID
 	state  preauth.State
@@ -64,9 +70,15 @@ func newProperty(w *world, n int) *property {
 		w: w, name: fmt.Sprintf("p%d", n+1), currency: [...]string{"EUR", "JPY"}[n], enterprise: idOf(0xe0, n+1),
 		tenant: w.tenants[n%len(w.tenants)],
 	}
+	if w.sinks > 1 && (n > 0 || w.throw("own", p.name).chance(0.3)) {
+		p.tenant.own = p
+	}
 	t := w.throw("property", p.name)
 	for c := range w.customers {
 		p.customers = append(p.customers, &customer{id: idOf(0xc0+n, c+1), listed: c == 0 || t.chance(0.7)})
+		if t.chance(0.7) {
+			p.touch(t, p.customers[c])
+		}
 		for n := range w.crowd {
 			p.crowd = append(p.crowd, besideID(p.customers[c].id, n))
 		}
@@ -82,8 +94,12 @@ func (p *property) book(t throw) *entry {
 	n := len(p.entries)
 	e := &entry{
 		n: n, id: idOf(0xa0+int(p.enterprise[35]-'0'), n+1), property: p, active: true, state: preauth.Chargeable,
-		customer: p.customers[t.IntN(len(p.customers))], cardless: t.chance(0.05),
+		customer: p.customers[t.IntN(len(p.customers))].home(), cardless: t.chance(0.05), card: string(idOf(0xcc, n)),
 	}
+	if p.w.looksUp && n > 0 && t.chance(0.3) {
+		e.card = p.entries[t.IntN(n)].card
+	}
+	p.tenant.registers(t, e.card)
 	if t.chance(0.25) {
 		e.state = pick(t, preauth.Charged, preauth.Charged, preauth.Pending, preauth.Failed, preauth.Cancelled)
 	}
@@ -131,6 +147,9 @@ func (p *property) plan(t throw, within time.Duration) {
 	for range t.IntN(2 + len(p.entries)/2) {
 		p.changes = append(p.changes, change{time.Now().Add(t.between(0, within)), func() { p.move(t) }})
 	}
+	for p.w.discover && t.chance(0.5) {
+		p.changes = append(p.changes, change{time.Now().Add(t.between(0, within)), func() { p.meet(t) }})
+	}
 	slices.SortStableFunc(p.changes, func(a, b change) int { return a.at.Compare(b.at) })
 }
 
@@ -158,8 +177,10 @@ func (p *property) move(t throw) {
 		e.missing = !e.missing
 	case n < 72:
 		e.cardless = !e.cardless
-	case n < 76:
+	case n < 76 && !p.w.discover:
 		e.merged = cmp.Or(p.customers[t.IntN(len(p.customers))].id, e.merged)
+	case n < 76:
+		p.meet(t)
 	case n < 82:
 		c := p.customers[t.IntN(len(p.customers))]
 		c.listed = !c.listed
@@ -193,7 +214,7 @@ func (p *property) moveState(t throw, e *entry) {
 // shown is what a reply says of an entry.
 func (e *entry) shown() preauth.Preauthorization {
 	p := preauth.Preauthorization{
-		ID: e.id, CustomerID: e.customer.id, CardID: string(idOf(0xcc, e.n)), Amount: e.amount, AmountFault: e.fault,
+		ID: e.id, CustomerID: e.customer.id, CardID: e.cardID(), Amount: e.amount, AmountFault: e.fault,
 		State: e.state, StateText: e.state.String(), Active: e.active, Code: fmt.Sprintf("%s-%d", e.property.name, e.n),
 	}
 	if e.merged != "" {
@@ -220,4 +241,8 @@ func (p *property) calm() {
 	t := p.w.throw("calm", p.name)
 	e := p.book(t) // business goes on: the token proof may wait for one more create
 	e.state, e.active, e.cardless, e.fault, e.amount = preauth.Chargeable, true, false, "", p.money(t, e)
+	if e.card = string(idOf(0xcd, e.n)); theActive(p.tenant.cards[e.card]) == 0 {
+		p.tenant.wallet = append(p.tenant.wallet, e.card)
+		p.tenant.issue(e.card, true)
+	}
 }

@@ -35,7 +35,19 @@ type scenario struct {
 	tokens               engine.Tokens
 	user                 int64
 	autopay              bool
-	discover             bool
+	// looksUp lets v4 tell which payment method a card is, where the configuration does not.
+	looksUp bool
+
+	// discover lets guests be found; long walks have more pages than are read each time.
+	discover, long bool
+	// within is how long guests are looked for after something about them was new, lag
+	// how late the PMS shows that.
+	within, lag time.Duration
+
+	// modes lets the operator change between what is sent and what is not.
+	modes bool
+	// warnAfter is mirror.hold_warn_after.
+	warnAfter time.Duration
 
 	// keeps tells whether v4 keeps the tokens it is given, late by how long it may show
 	// a hold, or its token, after its effect.
@@ -62,13 +74,17 @@ func (d *dice) scenario() scenario {
 		customers: 1 + t.IntN(4), entries: 2 + t.IntN(8), steps: 4 + t.IntN(10),
 		timeout: t.between(2*time.Second, 40*time.Second), settle: t.between(5*time.Second, 6*time.Minute),
 		concurrency: 1 + t.IntN(3), pollers: 1 + t.IntN(2), tokens: engine.TokenID,
-		user: pick(t, int64(0), 77), autopay: t.chance(0.2), discover: t.chance(0.2),
+		user: pick(t, int64(0), 77), autopay: t.chance(0.2), looksUp: t.chance(0.3), modes: t.chance(0.3),
+		discover: t.chance(0.25), long: t.chance(0.6), within: t.between(24*time.Hour, 20*24*time.Hour), lag: t.between(0, 10*time.Minute),
 		keeps: t.chance(0.85), refusesSecond: t.chance(0.5),
 		mirrorFirst: t.chance(0.15), newCustomers: pick(t, plan.ParkHistory, plan.BaselineHistory, plan.MirrorHistory),
 		fuse: pick(t, 0, 1000, 1000, 6), faults: pick(t, 0, 0.05, 0.15, 0.3, 0.6), kills: pick(t, 0, 0.01, 0.03, 0.1),
 	}
 	if t.chance(0.3) {
 		s.properties, s.sinks = 2, 1+t.IntN(2)
+	}
+	if t.chance(0.4) {
+		s.warnAfter = t.between(time.Minute, 30*time.Hour)
 	}
 	if t.chance(0.15) {
 		s.tokens = pick(t, engine.TokenCode, engine.TokenNone)

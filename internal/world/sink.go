@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -15,6 +16,8 @@ import (
 var (
 	errSink  = errors.New("v4 does not answer")
 	errReset = errors.New("the connection was reset")
+
+	errUnanswered = fmt.Errorf("payment methods: %w", preauth.ErrUnanswered)
 )
 
 func decimalOf(cents int64) decimal.Decimal { return decimal.New(cents, -2) }
@@ -37,6 +40,8 @@ func (s sink) Ready(ctx context.Context) error {
 		s.t.relogin = refused
 	})
 	switch {
+	case s.t.out:
+		return errSink
 	case refused:
 		return &preauth.SinkRefusal{Operation: "login", Status: 400}
 	case s.k.w.fault(t, 0.03):
@@ -102,11 +107,12 @@ func (s sink) FindByToken(ctx context.Context, token string) ([]preauth.Hold, er
 	if err := s.k.step(ctx, "find", token, t.between(0, 300*time.Millisecond)); err != nil {
 		return nil, err
 	}
-	if w.fault(t, 0.2) {
+	if s.t.out || w.fault(t, 0.2) {
 		return nil, errSink
 	}
 	var found []preauth.Hold
 	w.locked(func() {
+		w.oracle.strange(s.t, "for a token")
 		for _, h := range s.t.holds {
 			shown, ok := s.t.shown(h)
 			if ok && !s.t.blind && shown.Token == token {
@@ -134,8 +140,12 @@ func (s sink) ListAbove(ctx context.Context, identity int64, page func([]preauth
 	if err := s.k.step(ctx, "list", s.t.name, t.between(0, time.Second)); err != nil {
 		return err
 	}
+	if s.t.out {
+		return errSink
+	}
 	var found []preauth.Hold
 	w.locked(func() {
+		w.oracle.strange(s.t, "what it holds")
 		for _, h := range s.t.holds {
 			if shown, ok := s.t.shown(h); ok && h.Identity > identity {
 				found = append(found, shown)

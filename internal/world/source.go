@@ -110,8 +110,8 @@ func (s source) list(ctx context.Context) (engine.Customers, error) {
 		}
 		if w.fault(t, 0.1) {
 			err = errors.New("the customers file cannot be read")
-			s.k.stopped[s.p] = true
 		}
+		s.k.unread[s.p.name+" customers"] = err != nil
 		listed.IDs = append(listed.IDs, s.p.crowd...)
 		w.oracle.lists(orderOf(ctx), s.p, listed.IDs)
 		delete(s.k.listed, s.p)
@@ -122,38 +122,15 @@ func (s source) list(ctx context.Context) (engine.Customers, error) {
 	return listed, err
 }
 
-// discover finds everybody, unless a page fails.
-func (s source) discover(ctx context.Context, page func([]preauth.ID) error) error {
-	w := s.k.w
-	t := s.k.throw(ctx, "discover", s.p.name)
-	var all []preauth.ID
-	w.locked(func() {
-		for _, c := range s.p.customers {
-			all = append(all, c.id)
-		}
-	})
-	for part := range slices.Chunk(all, 2) {
-		if err := s.k.step(ctx, "discover", s.p.name, t.between(time.Millisecond, time.Second)); err != nil {
-			return err
-		}
-		if w.fault(t, 0.2) {
-			return errSource
-		}
-		if err := page(part); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // methods are the payment methods of one cycle.
 type methods struct{ s source }
 
 func (s source) methods(context.Context) (engine.Methods, error) {
 	w := s.k.w
 	t := w.throw("methods", s.p.name)
-	if w.fault(t, 0.1) {
-		w.locked(func() { s.k.stopped[s.p] = true })
+	fails := w.fault(t, 0.1)
+	w.locked(func() { s.k.unread[s.p.name+" methods"] = fails })
+	if fails {
 		return nil, errors.New("the payment methods file cannot be read")
 	}
 	return methods{s}, nil
@@ -169,6 +146,8 @@ func (m methods) Find(p preauth.Preauthorization) (found plan.Method) {
 // method is the payment method of an entry's card.
 func (w *world) method(e *entry) plan.Method {
 	switch {
+	case w.asks(e):
+		return plan.Method{Ask: true}
 	case e.cardless:
 		return plan.Method{Missing: "no entry names it"}
 	case w.autopay:

@@ -16,8 +16,15 @@ type tenant struct {
 	holds []*hold
 	// effects are still to come, in the order of their times.
 	effects []effect
-	// down sinks take no write, locked ones no login, blind ones find no token.
-	down, locked, blind bool
+	// own is the property that has it for itself, if one does.
+	own *property
+	// cards are the payment methods by card, wallet the cards, issued counts methods.
+	cards  map[string][]preauth.PaymentMethod
+	wallet []string
+	issued int64
+	// down sinks take no write, locked ones no login, blind ones find no token; one that
+	// is out answers nothing.
+	down, locked, blind, out bool
 	// relogin is set once the present login has been given up.
 	relogin bool
 }
@@ -41,7 +48,7 @@ type effect struct {
 }
 
 func newTenant(w *world, n int) *tenant {
-	t := &tenant{w: w, name: fmt.Sprintf("v4-%d", n+1)}
+	t := &tenant{w: w, name: fmt.Sprintf("v4-%d", n+1), cards: map[string][]preauth.PaymentMethod{}}
 	dice := w.throw("tenant", t.name)
 	for range dice.IntN(4) {
 		t.foreign(dice)

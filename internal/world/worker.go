@@ -26,13 +26,28 @@ type worker struct {
 	orders  map[*order]bool
 	started time.Time
 	cycles  int
-	// These begin anew each cycle: advanced is set once its generation is durable,
-	// stopped are the properties one of whose files cannot be read, listed whom those
-	// name that were read whole.
+	// aged are the holds of which it has told that they have aged.
+	aged map[preauth.ID]bool
+	thisCycle
+}
+
+// thisCycle begins anew with each cycle.
+type thisCycle struct {
+	began time.Time
+	// advanced is set once its generation is durable.
 	advanced bool
-	stopped  map[*property]bool
-	listed   map[*property][]preauth.ID
-	sinks    map[*tenant]*conduct
+	// unread are the properties' files that could not be read, listed whom those name that
+	// were read whole.
+	unread map[string]bool
+	listed map[*property][]preauth.ID
+	// walked are the properties whose guests have been looked for to the end.
+	walked map[*property]bool
+	sinks  map[*tenant]*conduct
+}
+
+// stopped tells whether one of a property's files could not be read in this cycle.
+func (k *worker) stopped(p *property) bool {
+	return k.unread[p.name+" customers"] || k.unread[p.name+" methods"]
 }
 
 // start starts a worker on what the disk has.
@@ -41,7 +56,7 @@ func (w *world) start() {
 	if w.worker != nil {
 		n = w.worker.n + 1
 	}
-	k := &worker{w: w, n: n, died: make(chan struct{}), orders: map[*order]bool{}, started: time.Now()}
+	k := &worker{w: w, n: n, died: make(chan struct{}), orders: map[*order]bool{}, started: time.Now(), aged: map[preauth.ID]bool{}}
 	k.events = &events{k: k}
 	w.say("worker", "%d starts", n)
 	w.locked(func() {
@@ -59,21 +74,21 @@ func (w *world) start() {
 func (k *worker) options() engine.Options {
 	w, set := k.w, k.w.settings
 	o := engine.Options{
-		Ledger: k.ledger, MirrorFirstRun: w.mirrorFirst, NewCustomers: set.newCustomers, MaxActions: set.fuse,
+		Ledger: k.ledger, Sinks: k.reach(), Mode: set.mode, HoldWarnAfter: w.warnAfter, MirrorFirstRun: w.mirrorFirst, NewCustomers: set.newCustomers, MaxActions: set.fuse,
 		RetryCaptures: set.retry, Pollers: w.pollers, Log: zap.New(k.events), Clock: w.clock,
 		Random:     func() float64 { return 0.5 },
 		NewCycleID: k.begins,
 	}
-	for _, t := range w.tenants {
-		o.Sinks = append(o.Sinks, engine.SinkOptions{
-			Name: t.name, Sink: sink{k, t}, Timeout: w.timeout, Settle: w.settle, Concurrency: w.concurrency,
-			Tokens: w.tokens, CreatedByUserID: w.user,
-		})
-	}
 	for _, p := range w.properties {
 		s := source{k, p}
 		each := engine.PropertyOptions{
-			Name: p.name, Currency: p.currency, Sink: p.tenant.name, Source: s, Customers: s.list, Methods: s.methods,
+			Name: p.name, Currency: p.currency, Sink: p.tenant.configured(), Source: s, Customers: s.list, Methods: s.methods,
+		}
+		if p.misled() && set.misled == shared {
+			each.Sink = engine.DefaultSink
+		}
+		if w.looksUp {
+			each.Lookup = lookup
 		}
 		if w.discover {
 			each.Discover = s.discover
@@ -138,7 +153,7 @@ func (k *worker) step(ctx context.Context, what, about string, d time.Duration) 
 		return errDead
 	case panics:
 		k.w.say("worker", "has a defect at the step %s %s", what, about)
-		panic("a defect at " + what)
+		panic(defect + what)
 	case d > 0:
 		return pass(ctx, k.died, d)
 	default:
@@ -146,12 +161,19 @@ func (k *worker) step(ctx context.Context, what, about string, d time.Duration) 
 	}
 }
 
+// defect is what the world's own defects say.
+const defect = "a defect at "
+
 // begins begins a cycle, of the schedule or of a backfill, and names it.
 func (k *worker) begins() (id string) {
 	k.w.locked(func() {
 		k.cycles++
-		k.advanced, k.stopped, k.listed, k.sinks = false, map[*property]bool{}, map[*property][]preauth.ID{}, map[*tenant]*conduct{}
+		k.thisCycle = thisCycle{
+			began: time.Now(), unread: map[string]bool{}, listed: map[*property][]preauth.ID{}, walked: map[*property]bool{},
+			sinks: map[*tenant]*conduct{},
+		}
 		k.w.oracle.tally["cycles"]++
+		k.w.oracle.tally["cycles of "+string(k.w.settings.mode)]++
 		id = fmt.Sprintf("%d.%d", k.n, k.cycles)
 		k.w.say("worker", "cycle %s begins", id)
 	})

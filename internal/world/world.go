@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/preauth-sync/preauth-sync/sync/engine"
 	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
 
@@ -25,14 +26,17 @@ type world struct {
 	mu sync.Mutex
 	// faulty is set while things go wrong.
 	faulty bool
-	// wall is by how much the wall clock is off.
+	// wall is by how much the wall clock is off, jumped when that changed last.
 	wall       time.Duration
+	jumped     time.Time
 	settings   settings
 	properties []*property
 	tenants    []*tenant
-	disk       *disk
-	worker     *worker
-	oracle     *oracle
+	// elsewhere is a system that no property writes to.
+	elsewhere *tenant
+	disk      *disk
+	worker    *worker
+	oracle    *oracle
 }
 
 // settings are what the operator may change between two cycles.
@@ -42,17 +46,21 @@ type settings struct {
 	fuse         int
 	// methods shifts the payment method of every card.
 	methods int64
+	mode    engine.Mode
+	// misled says what is wrong with where the property with a v4 of its own writes to.
+	misled misled
 }
 
 func newWorld(seed uint64, trace io.Writer) *world {
 	d := newDice(seed)
 	w := &world{dice: d, scenario: d.scenario(), trace: trace, began: time.Now(), faulty: true}
-	w.settings = settings{retry: w.retry, newCustomers: w.newCustomers, fuse: w.fuse}
+	w.settings = settings{retry: w.retry, newCustomers: w.newCustomers, fuse: w.fuse, mode: w.mode(d.throw("mode", ""))}
 	w.oracle = newOracle(w, seed)
 	w.disk = newDisk(w)
 	for n := range w.sinks {
 		w.tenants = append(w.tenants, newTenant(w, n))
 	}
+	w.elsewhere = newTenant(w, w.sinks)
 	for n := range w.scenario.properties {
 		w.properties = append(w.properties, newProperty(w, n))
 	}

@@ -75,8 +75,9 @@ func (a *account) fail(err error) {
 	if errors.Is(err, context.Canceled) {
 		return
 	}
+	_, refused := errors.AsType[*BindingError](err)
 	a.mu.Lock()
-	if a.first == nil {
+	if a.first == nil || refused { // what no later cycle mends is told first
 		a.first = err
 	}
 	a.counts.Failed++

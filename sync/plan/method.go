@@ -47,7 +47,8 @@ const missFor = time.Hour
 // Holds tells whether the answer is still believed: a hit until a create with it is
 // refused, which forgets it; a miss for an hour.
 func (l LookedUp) Holds(now time.Time) bool {
-	return l.ID > 0 || now.Sub(l.At) < missFor
+	age := now.Sub(l.At)
+	return l.ID > 0 || age >= 0 && age < missFor // one of the future was stored before the clock was set back
 }
 
 // mostNamed is how many methods a miss names; the rest is counted.
