@@ -133,8 +133,13 @@ type CardMethods struct {
 	Fault string
 }
 
-// ErrUnanswered is wrapped where a sink did not answer at all.
+// ErrUnanswered is wrapped where a sink gave no answer that could be used, for now: none
+// at all, a temporary refusal, or one that is no JSON.
 var ErrUnanswered = errors.New("it did not answer")
+
+// ErrNoLookUps is wrapped where a sink cannot be asked for payment methods, whatever the
+// card: it does not take the login or the question.
+var ErrNoLookUps = errors.New("payment methods cannot be asked for")
 
 // PaymentMethod is what a sink says of one of its payment methods.
 type PaymentMethod struct {

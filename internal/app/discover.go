@@ -37,7 +37,7 @@ func Discover(
 			break
 		}
 	}
-	return errors.Join(failures...)
+	return errors.Join(append(failures, ctx.Err())...)
 }
 
 func (a *App) discover(source *connector.Client, cfg config.Customers) func(context.Context, engine.Walk, func([]preauth.FoundCustomer) error) error {
@@ -141,7 +141,9 @@ func (s *search) targets(ctx context.Context) error {
 	switch {
 	case s.walk.Since.IsZero() && len(s.merged) > 0:
 		return s.source.Merged(ctx, s.merged, hand)
-	case s.walk.Since.IsZero() || s.within.UpdatedWithin > 0:
+	case s.walk.Since.IsZero():
+		return nil
+	case s.within.UpdatedWithin > 0 && !s.walk.Since.Before(s.now.Add(-s.within.UpdatedWithin)):
 		return nil
 	}
 	return s.source.MergedWithin(ctx, s.walk.Since, s.now.Add(clockSkew), hand)

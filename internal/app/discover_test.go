@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"testing/synctest"
@@ -187,4 +188,33 @@ func TestNobodyIsLookedForUnlessAskedFor(t *testing.T) {
 	if (&App{}).discover(nil, config.Customers{IDs: []string{"x"}}) != nil {
 		t.Error("it discovers")
 	}
+}
+
+func TestAWalkThatIsCutShortSaysSo(t *testing.T) {
+	scouting(t, config.Discover{UpdatedWithin: 2 * day, ReservationsWithin: 10 * day}, func(s *scout) {
+		s.guest()
+		ctx, cancel := context.WithCancel(s.t.Context())
+		err := Discover(ctx, s.source, s.cfg, time.Now(), everything, func([]preauth.FoundCustomer) error {
+			cancel()
+			return nil
+		})
+		if err == nil {
+			t.Error("it counts as complete")
+		}
+	})
+}
+
+func TestAMergeBeforeAShortWindowIsFound(t *testing.T) {
+	scouting(t, config.Discover{UpdatedWithin: hour, ReservationsWithin: 10 * day}, func(s *scout) {
+		guest, _ := s.stays(-day, 3*day)
+		target := s.guest()
+		since := time.Now()
+		s.pass(time.Minute)
+		s.must(s.world.Merge(guest, target))
+		s.pass(3 * hour)
+		found, err := s.walk(engine.Walk{Since: since})
+		if _, is := found[preauth.ID(target)]; !is || err != nil {
+			t.Errorf("%v, %v", found, err)
+		}
+	})
 }

@@ -96,8 +96,8 @@ func concerned(cfg *config.Config, chosen string, property config.Property) (nam
 	return names
 }
 
-// mostProbed is the most that a probe charges, in whatever currency: enough for any
-// gateway's least amount, and a slip of the hand costs no more.
+// mostProbed is the most that a probe charges: above any gateway's least amount, so that
+// a slip of the hand costs no more. Where a currency has no decimals it is a hundredfold.
 const mostProbed = 1000
 
 // probeAmount reads an amount as people write it, under the conditions of every create.
@@ -116,7 +116,11 @@ func probeAmount(text, currency string) (preauth.Money, error) {
 	if digits, _ := preauth.MinorUnits(currency); amount.Decimals() > digits {
 		return amount, fmt.Errorf("the amount %s has more decimals than the currency's %d", amount, digits)
 	}
-	if most := (preauth.Money{Amount: decimal.NewFromInt(mostProbed), Currency: currency}); amount.Amount.GreaterThan(most.Amount) {
+	limit := decimal.NewFromInt(mostProbed)
+	if digits, _ := preauth.MinorUnits(currency); digits == 0 {
+		limit = limit.Shift(2)
+	}
+	if most := (preauth.Money{Amount: limit, Currency: currency}); amount.Amount.GreaterThan(most.Amount) {
 		return amount, fmt.Errorf("the amount %s is above %s, the most that a probe charges", amount, most)
 	}
 	return amount, nil

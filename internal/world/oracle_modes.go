@@ -113,7 +113,8 @@ func (o *oracle) observesHistory(c *dossier, is, was plan.Observed, rec plan.Rec
 	if was.History != plan.HistoryUnset && is.History != was.History && !is.Updated.IsZero() {
 		o.fail("O", is.ID, "what its charge was taken for changes in the report, from %d to %d", was.History, is.History)
 	}
-	if was.History != plan.HistoryUnset || is.History == rec.History || c.merged {
+	recorded := is.History == plan.HistoryUnset && rec.History != plan.HistoryUnset // the report need not say it again
+	if was.History != plan.HistoryUnset || is.History == rec.History || recorded || c.merged {
 		return
 	}
 	before := false

@@ -172,6 +172,9 @@ func (l *methodsLookup) fail(card string, err error, ends bool) {
 	} else {
 		l.silent = 0
 	}
+	if ends {
+		err = fmt.Errorf("%w: %w", preauth.ErrNoLookUps, err)
+	}
 	err = fmt.Errorf("card %s: %w", card, err)
 	switch ends = ends || l.silent >= mostSilent; {
 	case ends && !l.ended:

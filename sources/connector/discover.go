@@ -146,6 +146,7 @@ func unasked(asked map[preauth.ID]time.Time, of []Found) []string {
 // all are refused, or so many in a row, it is about something else.
 func (w *walk) merges(ctx context.Context, ids []string) error {
 	accepted, refused := false, 0
+	var failures []error
 	for pending := [][]string{ids}; len(pending) > 0; {
 		part := pending[len(pending)-1]
 		pending = pending[:len(pending)-1]
@@ -156,6 +157,9 @@ func (w *walk) merges(ctx context.Context, ids []string) error {
 		switch {
 		case err == nil:
 			accepted, refused = true, 0
+		case !answered && w.entries > 0 && len(pending) > 0: // this part was read, if not in full
+			accepted, refused = true, 0
+			failures = append(failures, err)
 		case !answered || refusal.Status != http.StatusBadRequest || refused >= mostRefusedAtFirst:
 			return fmt.Errorf("into whom customers were merged is not known in full: %w", err)
 		case len(part) > 1:
@@ -167,7 +171,7 @@ func (w *walk) merges(ctx context.Context, ids []string) error {
 			refused++
 		}
 	}
-	return nil
+	return errors.Join(failures...)
 }
 
 // ofCustomers asks for deleted customers too: they may still have

@@ -57,8 +57,9 @@ func reservationListing() listing {
 type foundPage struct {
 	found  []Found
 	places map[preauth.ID]int
-	// entries are all there were, unusable those that had to be left out, at least in part.
-	entries, unusable int
+	// entries are all there were, unusable those that had to be left out, at least in
+	// part, and nameless those of them that name nobody who could be asked for.
+	entries, unusable, nameless int
 	// cursor leads to the next page. It is opaque, and kept as the reply spells it;
 	// nil when there is no more.
 	cursor json.RawMessage
@@ -102,6 +103,9 @@ func (p *foundPage) customer(raw json.RawMessage) bool {
 	at := latest(found, "UpdatedUtc")
 	named := p.put(found, twice, "Id", at)
 	alone := absent(found["MergeTargetId"]) && !twice["MergeTargetId"]
+	if alone && !named {
+		p.nameless++
+	}
 	return (alone || p.put(found, twice, "MergeTargetId", at)) && named
 }
 
@@ -138,10 +142,14 @@ func (p *foundPage) reservation(raw json.RawMessage) bool {
 		return false
 	}
 	kind, isText := textOf(found["AccountType"])
-	if !isText || kind != "Customer" {
-		return isText
+	if isText && kind != "Customer" {
+		return true
 	}
-	return p.put(found, twice, "AccountId", latest(found, "ScheduledEndUtc", "ActualEndUtc", "EndUtc"))
+	if _, isID := idOf(found["AccountId"]); !isID {
+		p.nameless++
+		return false
+	}
+	return isText && p.put(found, twice, "AccountId", latest(found, "ScheduledEndUtc", "ActualEndUtc", "EndUtc"))
 }
 
 // latest gives the latest of the times that are there, zero when none is.

@@ -279,3 +279,50 @@ func TestWhenEveryCustomerIsRefusedItIsAboutSomethingElse(t *testing.T) {
 		}
 	})
 }
+
+func TestAnOddEntryBesideARefusedCustomerHidesNobodysTarget(t *testing.T) {
+	answer := merging(t, map[preauth.ID]preauth.ID{customer(15): customer(51)})
+	odd := func(w http.ResponseWriter, r asked) {
+		switch {
+		case slices.Contains(r.customers, customer(7)):
+			fail(w, 400, "an unknown customer")
+		case slices.Contains(r.customers, customer(0)):
+			fmt.Fprint(w, pageOf("null", `{"Id":"`+string(customer(0))+`","MergeTargetId":"x"}`))
+		default:
+			answer(w, r)
+		}
+	}
+	inBubble(t, odd, func(b *bench) {
+		var of []Found
+		for _, each := range customers(16) {
+			of = append(of, Found{ID: each})
+		}
+		got, err := b.merged(of...)
+		if diff := cmp.Diff([]Found{{ID: customer(51)}}, got); diff != "" || err == nil || errors.Is(err, preauth.ErrOddEntries) {
+			b.Errorf("%v %s", err, diff)
+		}
+	})
+}
+
+func TestOnlyEntriesThatNameNobodyLeaveAListComplete(t *testing.T) {
+	guest := `{"AccountId":"` + string(customer(1)) + `","AccountType":"Customer"}`
+	for _, c := range []struct {
+		name, entries string
+		complete      bool
+	}{
+		{"one without an account", guest + `,{"AccountId":null,"AccountType":"Customer"}`, true},
+		{"one without an account or its type", guest + `,{"AccountId":null}`, true},
+		{"one whose account may be a customer's", guest + `,{"AccountId":"` + string(customer(2)) + `"}`, false},
+		{"one that is no object", guest + `,7`, false},
+		{"all without an account", `{"AccountId":null,"AccountType":"Customer"}`, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inBubble(t, func(w http.ResponseWriter, _ asked) { fmt.Fprint(w, `{"Reservations":[`+c.entries+`],"Cursor":null}`) }, func(b *bench) {
+				err := b.client().Guests(b.Context(), day(1), day(2), time.Time{}, func([]Found) error { return nil })
+				if err == nil || errors.Is(err, preauth.ErrOddEntries) != c.complete {
+					b.Error(err)
+				}
+			})
+		})
+	}
+}

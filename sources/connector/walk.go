@@ -72,8 +72,8 @@ type walk struct {
 	hand    func([]Found) error
 	// count is the size of a page. What was too much once stays so.
 	count int
-	// unusable counts the entries of what is being read that had to be left out.
-	unusable int
+	// entries, unusable and nameless count those of what is being read, see foundPage.
+	entries, unusable, nameless int
 	// over is set when the receiver wants no more.
 	over bool
 }
@@ -107,15 +107,19 @@ func (w *walk) spans(ctx context.Context, from, to time.Time, asking func(interv
 // read reads all that is asked for, of which there are at most so many entries, or
 // any number when most is 0. Its error is everything that makes it incomplete.
 func (w *walk) read(ctx context.Context, asked parameters, most int) error {
-	w.unusable = 0
+	w.entries, w.unusable, w.nameless = 0, 0, 0
 	err := w.through(ctx, asked, most)
-	if w.unusable > 0 {
-		err = errors.Join(err, &oddEntriesError{what: w.listing.unusable, n: w.unusable})
+	switch odd := (&oddEntriesError{what: w.listing.unusable, n: w.unusable}); {
+	case w.unusable == 0:
+		return err
+	case w.nameless == w.unusable && w.nameless < w.entries:
+		return errors.Join(err, odd)
+	default: // they may name somebody; and where all are odd, it is not about them
+		return errors.Join(err, errors.New(odd.Error()))
 	}
-	return err
 }
 
-// oddEntriesError says what of a list was not usable.
+// oddEntriesError says which entries of a list name nobody.
 type oddEntriesError struct {
 	what string
 	n    int
@@ -137,7 +141,7 @@ func (w *walk) through(ctx context.Context, asked parameters, most int) error {
 		if err != nil {
 			return err
 		}
-		w.unusable += p.unusable
+		w.entries, w.unusable, w.nameless = w.entries+p.entries, w.unusable+p.unusable, w.nameless+p.nameless
 		if len(p.found) > 0 {
 			if err := w.hand(p.found); err != nil {
 				w.over = true

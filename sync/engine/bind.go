@@ -79,6 +79,9 @@ func CheckSink(property string, was plan.Property, own plan.Sink, now SinkOption
 		name = string(was.Enterprise)
 	}
 	order := fmt.Sprintf("`preauth-sync state rebind --property %s`", was.Name)
+	if was.Name == "" {
+		order = "`preauth-sync state rebind`, once a cycle with the v4 of before has stored its new name"
+	}
 	if was.Name != "" && was.Name != property {
 		order += fmt.Sprintf(", while it is still called %s in the configuration", was.Name)
 	}

@@ -81,11 +81,12 @@ func (s *sinkRuntime) methodsOf(ctx context.Context, run *propertyRun, cards []s
 	return answers, s.e.commit(ctx, batch)
 }
 
-// silentAfter is how many look-ups in a row may give nothing: then v4 is not asked
-// for payment methods any more in this cycle.
+// silentAfter is how many look-ups in a row may have no answer: then v4 is not asked for
+// payment methods any more in this cycle. It is not either once it has shown that it
+// takes no such question.
 const silentAfter = 3
 
-var errMethodsSilent = fmt.Errorf("v4 has answered none of %d look-ups in a row, and is not asked again in this cycle", silentAfter)
+var errMethodsSilent = errors.New("v4 does not answer look-ups, and is not asked again in this cycle")
 
 // findMethods asks the sink, unless it has shown in this cycle that it does not answer.
 func (s *sinkRuntime) findMethods(ctx context.Context, field string, cards []string) (map[string]preauth.CardMethods, error) {
@@ -101,7 +102,12 @@ func (s *sinkRuntime) findMethods(ctx context.Context, field string, cards []str
 	found, err := s.opts.Sink.FindMethods(ctx, field, cards)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.unanswered++; len(found) > 0 || !errors.Is(err, preauth.ErrUnanswered) {
+	switch {
+	case errors.Is(err, preauth.ErrNoLookUps):
+		s.unanswered, s.toldSilent = silentAfter, true // this failure tells it
+	case len(found) == 0 && errors.Is(err, preauth.ErrUnanswered):
+		s.unanswered++
+	default:
 		s.unanswered = 0
 	}
 	return found, err

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -241,5 +242,28 @@ func TestWhatIsFoundWhileWaitingIsCapturedAlsoWhereCardsAreLookedUp(t *testing.T
 		_, err := b.tryCycle(true)
 		b.must(err)
 		b.expect(id, plan.Captured, "")
+	})
+}
+
+func TestAV4ThatTakesNoLookUpIsNotAskedForEachProperty(t *testing.T) {
+	inBench(t, func(b *bench) {
+		for i := range 5 {
+			name := fmt.Sprintf("hotel-%d", i+2)
+			_, err := b.world.AddEnterprise(simulator.Enterprise{Name: name, Currency: "EUR"})
+			b.must(err)
+			b.add(simulator.Preauthorization{Enterprise: name, Amount: dec("10")})
+		}
+		b.hold("10")
+		b.start(lookingUp)
+		b.fault(simulator.OpMethods, simulator.Fault{Kind: simulator.KindStatus, Status: 403})
+		result := b.cycle()
+		for _, p := range result.Properties {
+			if p.Err == nil || p.Skipped[plan.MethodUnread] != 1 {
+				t.Errorf("%s: %v, %v", p.Name, p.Err, p.Skipped)
+			}
+		}
+		if n := len(b.requests(simulator.OpMethods, "")); n > 8 {
+			t.Errorf("%d requests to a v4 that refuses each", n)
+		}
 	})
 }

@@ -85,10 +85,8 @@ type Ledger interface {
 	Discovered(ctx context.Context, enterprise preauth.ID, visit func(plan.Discovered) error) error
 	// LookedUp gives what a sink has answered about cards, by card.
 	LookedUp(ctx context.Context, sink, field string, cards []string) (map[string]plan.LookedUp, error)
-	// Observed gives the report's entries that exist, by Id; EachObserved hands over
-	// those of an enterprise, or all for "".
+	// Observed gives the entries of a property's report that exist, by Id.
 	Observed(ctx context.Context, enterprise preauth.ID, ids []preauth.ID) (map[preauth.ID]plan.Observed, error)
-	EachObserved(ctx context.Context, enterprise preauth.ID, visit func(plan.Observed) error) error
 	// ObservedReads is ReadCycles of the report.
 	ObservedReads(ctx context.Context, enterprise preauth.ID, customers []preauth.ID) (map[preauth.ID]uint64, error)
 	// Pauses gives what is paused, by enterprise.

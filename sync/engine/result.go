@@ -43,11 +43,17 @@ type PropertyResult struct {
 	Err error
 }
 
+var errUnbound = errors.New("whose it is is not known: the PMS has not said so, or the property was refused")
+
 func (e *Engine) finish(ctx context.Context, c *cycle) (Result, error) {
 	result := Result{CycleID: c.id, InDoubt: e.inDoubt()}
 	for _, opts := range e.opts.Sinks {
 		s := e.sinks[opts.Name]
-		result.Sinks = append(result.Sinks, SinkResult{Name: opts.Name, Err: s.outOfUse()})
+		err := s.outOfUse()
+		if s.name == "" {
+			err = errUnbound
+		}
+		result.Sinks = append(result.Sinks, SinkResult{Name: opts.Name, Err: err})
 	}
 	broken := c.broken()
 	for _, run := range c.runs {

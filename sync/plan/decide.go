@@ -96,6 +96,8 @@ type Decision struct {
 	// Park is why the record is parked, empty when it is not.
 	Park   Reason
 	Detail string
+	// Kept is set when Park is the record's own mark, which stays as it is.
+	Kept bool
 	// Why says why nothing is sent; empty when something is.
 	Why Why
 	// Orphaned is set when the PMS releases what v4 holds: v4 cannot void it.
@@ -137,7 +139,7 @@ func Decide(p preauth.Preauthorization, rec Record, around Context, policy Polic
 	if d.heldUp() && rec.Park != nil {
 		// It has not been looked at whether it would park still. Without its mark, whoever
 		// has left the list would not be polled any more.
-		d.Park, d.Detail = rec.Park.Reason, rec.Park.Detail
+		d.Park, d.Detail, d.Kept = rec.Park.Reason, rec.Park.Detail, true
 		return d
 	}
 	answered := rec.Answered != nil && rec.Answered.Equal(Observe(p))

@@ -16,7 +16,7 @@ var ErrConflict = errors.New("the ledger's record has changed since it was read"
 // ErrIdentityTaken is returned by a ledger's Commit when a record claims an
 // identity that another record of the same sink holds, or is about to capture one
 // that is not its own at its property's sink. Nothing has been stored.
-var ErrIdentityTaken = errors.New("the identity belongs to another preauthorization")
+var ErrIdentityTaken = errors.New("the identity is not this preauthorization's there")
 
 // Entry is one line of the journal. The journal is append-only: what happened
 // to a preauthorization, in order, for people and for both vendors' support.

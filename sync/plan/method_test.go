@@ -109,3 +109,18 @@ func TestEveryRecordHasOneRisk(t *testing.T) {
 		}
 	}
 }
+
+func TestAMarkThatIsKeptKeepsItsCause(t *testing.T) {
+	rec := recordIn(t, plan.None, false, false)
+	cause := plan.Observe(observed(t, "Chargeable", "22", true))
+	rec.Park = &plan.Park{Reason: plan.NoPaymentMethod, Seen: cause, Since: time.Unix(1, 0), Detail: "none"}
+	now := observed(t, "Chargeable", "30", true)
+	d := plan.Decide(now, rec, plan.Context{Method: plan.Method{Unread: true}}, plan.Policy{Currency: "EUR"})
+	s := plan.Settle(rec, now, d, time.Unix(9, 0))
+	if s.Lifted != "" || s.Parked || s.Record.Park == nil || !s.Record.Park.Seen.Equal(cause) {
+		t.Errorf("the mark has become %+v, lifted %q", s.Record.Park, s.Lifted)
+	}
+	if d.Why != plan.MethodUnread {
+		t.Errorf("skipped as %q", d.Why)
+	}
+}

@@ -54,7 +54,10 @@ func (o Observed) AsIf(rec Record) Record {
 func (o Observed) Note(enterprise preauth.ID, rec Record, p preauth.Preauthorization, d Decision, now time.Time) (Observed, bool) {
 	next := o
 	next.ID, next.Enterprise, next.CustomerID, next.Seen = p.ID, enterprise, rec.CustomerID, Observe(p)
-	next.CardID, next.History = p.CardID, d.History
+	next.CardID = p.CardID
+	if o.History != HistoryUnset || rec.History == HistoryUnset { // else the record has it
+		next.History = d.History
+	}
 	if p.CustomerID != "" {
 		next.CustomerID = p.CustomerID
 	}

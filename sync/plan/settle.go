@@ -70,6 +70,7 @@ func (s Settled) Order() Settled {
 // whose observation no longer parks.
 func settleMark(out *Settled, rec Record, seen Observation, d Decision, now time.Time) {
 	switch {
+	case d.Kept:
 	case d.Park == "" && rec.Park == nil:
 	case d.Park == "":
 		out.Changed, out.Lifted = true, rec.Park.Reason
