@@ -56,9 +56,9 @@ func firstRunCell(p control.PropertyStatus) cell {
 	case p.Observed == nil:
 		return warning.inked("open: not every listed customer has been read yet")
 	case p.Observed.FirstRunOpen:
-		return warning.inked("of the report: not every listed customer has been observed yet")
+		return warning.inked("not every listed customer has been observed yet")
 	default:
-		return say("of the report: over, every listed customer has been observed; the real one begins with another mode, if it has not")
+		return say("every listed customer has been observed; it begins with another mode, unless it has already")
 	}
 }
 

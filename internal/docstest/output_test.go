@@ -93,6 +93,8 @@ var varying = []struct {
 	{regexp.MustCompile(`\S+ apart`), "N apart"},
 	{regexp.MustCompile(`[0-9.]+ EUR`), "AMOUNT"},
 	{regexp.MustCompile(`identity \d+`), "identity N"},
+	{regexp.MustCompile(`created=\d+`), "created=N"},
+	{regexp.MustCompile(`,EUR,\d+,`), ",EUR,N,"},
 	{regexp.MustCompile(`(AMOUNT|ID) +\d+ `), "$1 N "},
 	{regexp.MustCompile(` +`), " "},
 	{regexp.MustCompile(` *\n`), "\n"},
