@@ -181,12 +181,11 @@ func TestTheDaemonRunsACycleAtOnceAndOneAtEachTick(t *testing.T) {
 			began = append(began, at)
 		}
 	}
-	// @every counts from whole seconds, so that only the first step may be shorter.
-	const step = 900 * time.Millisecond
-	for i := 2; i < len(began); i++ {
-		if gap := began[i].Sub(began[i-1]); gap < step {
-			t.Errorf("cycle %d began %s after the one before", i+1, gap)
-		}
+	// However late a tick is answered on a busy machine, there is one cycle for each, and
+	// the one at the start.
+	span := began[len(began)-1].Sub(began[0])
+	if most := int(span/time.Second) + 2; len(began) > most {
+		t.Errorf("%d cycles began within %s", len(began), span)
 	}
 }
 

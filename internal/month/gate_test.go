@@ -50,8 +50,8 @@ type trouble struct {
 	name     string
 	from, to time.Time
 	hits     func(request) bool
-	// stops is set where nothing can be planned meanwhile.
-	stops bool
+	// stops is set where nothing can be planned meanwhile, blind where nobody new is read.
+	stops, blind bool
 	// of is the property or tenant concerned, empty for all.
 	of string
 }
@@ -79,7 +79,7 @@ func (g *gate) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	is := g.read(r, body)
 	for _, t := range g.plot.troubles {
-		if !is.at.Before(t.from) && is.at.Before(t.to) && t.hits(is) {
+		if t.lasts(is.at) && t.hits(is) {
 			is.failed = true
 		}
 	}

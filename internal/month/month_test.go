@@ -48,7 +48,7 @@ func wholeMonth() size {
 }
 
 func sampleOfAMonth() size {
-	return size{hotels: 4, days: 10, least: 6, most: 14, every: time.Hour, rare: 3}
+	return size{hotels: 3, days: 10, least: 8, most: 16, every: time.Hour, rare: 3}
 }
 
 func TestAMonthOfAHotelGroup(t *testing.T) {

@@ -293,8 +293,7 @@ func (o *oracle) isNews(e *entry, charged time.Time, observe bool) bool {
 	}
 	from := e.hotel.known[e.customer]
 	news = slices.ContainsFunc(o.ticks, func(tick time.Time) bool {
-		return tick.Before(o.full) == observe && tick.After(from) && tick.Before(charged) &&
-			!o.script.plot.disturbs(e.hotel.tenant, e.hotel.name, tick, tick.Add(time.Second))
+		return tick.Before(o.full) == observe && tick.After(from) && tick.Before(charged) && !o.script.plot.blinds(e.hotel, tick)
 	})
 	o.news[sight{e, observe}] = news
 	return news

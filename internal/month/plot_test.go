@@ -30,7 +30,7 @@ func (s *script) spoil() plot {
 	v4 := func(r request) bool { return r.of == groupTenant && r.op != opLogin } // logins are another server's
 	pms := func(r request) bool { return r.of != groupTenant && r.of != apartTenant }
 	p.troubles = append(p.troubles,
-		trouble{name: "the PMS is out of order", from: at(0.3, 13, 50), to: at(0.3, 14, 20), hits: pms, stops: true},
+		trouble{name: "the PMS is out of order", from: at(0.3, 13, 50), to: at(0.3, 14, 20), hits: pms, stops: true, blind: true},
 		trouble{name: "the group's v4 is out of order", from: at(0.43, 9, 55), to: at(0.43, 10, 55), hits: v4, stops: true, of: groupTenant},
 	)
 	p.lossy = [2]time.Time{at(0.2, 9, 0), at(0.2, 21, 0)}
@@ -47,7 +47,7 @@ func (s *script) spoil() plot {
 	})
 	p.troubles = append(p.troubles, trouble{
 		name: fmt.Sprintf("%s has another access token", rotated.name), from: changed, to: p.reloads.Add(s.every),
-		hits: never, stops: true, of: rotated.name,
+		hits: never, stops: true, blind: true, of: rotated.name,
 	})
 	p.troubles = append(p.troubles, s.failingPages()...)
 	return p
@@ -73,7 +73,7 @@ func (s *script) failingPages() []trouble {
 	for i, h := range s.hotels {
 		for from := s.began.Add(time.Duration(26+7*i) * time.Hour); from.Before(s.ends); from = from.Add(10 * day) {
 			all = append(all, trouble{
-				name: failingPage, from: from.Add(-time.Minute), to: from.Add(5 * time.Minute), of: h.name,
+				name: failingPage, from: from.Add(-time.Minute), to: from.Add(5 * time.Minute), blind: true, of: h.name,
 				hits: func(r request) bool { return r.of == h.name && r.op == opGuests },
 			})
 		}
@@ -92,9 +92,18 @@ func (p plot) disturbs(tenant, property string, from, to time.Time) bool {
 // stops tells whether nothing can be planned for a property at a moment.
 func (p plot) stops(h *hotel, at time.Time) bool {
 	return slices.ContainsFunc(p.troubles, func(t trouble) bool {
-		return t.stops && t.concerns(h.tenant, h.name) && !at.Before(t.from) && at.Before(t.to)
+		return t.stops && t.concerns(h.tenant, h.name) && t.lasts(at)
 	})
 }
+
+// blinds tells whether a customer who is new to a property is not read at a moment.
+func (p plot) blinds(h *hotel, at time.Time) bool {
+	return slices.ContainsFunc(p.troubles, func(t trouble) bool {
+		return t.blind && t.concerns(h.tenant, h.name) && t.lasts(at)
+	})
+}
+
+func (t trouble) lasts(at time.Time) bool { return !at.Before(t.from) && at.Before(t.to) }
 
 func (t trouble) concerns(tenant, property string) bool {
 	return t.of == "" || t.of == tenant || t.of == property
