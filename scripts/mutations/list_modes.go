@@ -52,7 +52,7 @@ var modes = []mutation{
 	{
 		name: "bound", money: true,
 		takes: "the look at which v4 a property wrote to: its holds are captured at another",
-		edits: []edit{{"sync/engine/bind.go", "\tif was.Sink != \"\" && was.Sink != name {\n", "\tif was.Sink == \"-\" {\n"}},
+		edits: []edit{{"sync/engine/bind.go", "\tif was.Sink != \"\" && was.Sink != name {\n", "\tif was.Sink == \"-\" && was.Sink != name {\n"}},
 		red:   []test{{"sync/engine", "TestAPropertyIsKeptFromAnotherV4ThanTheOneThatItWroteTo"}},
 	},
 	{
