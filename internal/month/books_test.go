@@ -31,6 +31,7 @@ func (o *oracle) books() {
 	o.bookOfAudit()
 	o.bookOfShadow()
 	o.bookOfAging()
+	o.bookOfMarks()
 	o.bookOfRequests()
 	o.bookOfDelays()
 	for _, fault := range o.logs.faults() {
@@ -129,6 +130,18 @@ func (o *oracle) bookOfAging() {
 			o.wrong("it was not told that the hold of %s ages, made %s", e.id, rec.HeldSince)
 		case times == 1 && o.youth(e, rec) < o.cfg.Mirror.HoldWarnAfter:
 			o.wrong("it was told that the hold of %s ages, which was finished after %s", e.id, o.youth(e, rec))
+		}
+	}
+}
+
+// bookOfMarks makes sure that no mark was set, even for a while, that nothing in this
+// month calls for: merged customers are followed, and tokens kept.
+func (o *oracle) bookOfMarks() {
+	for _, reason := range []plan.Reason{
+		plan.SourceMissing, plan.StateRegressed, plan.UnknownState, plan.UnknownCreate, plan.DuplicateFound,
+	} {
+		if n := o.logs.parked[string(reason)]; n > 0 {
+			o.wrong("%d times something was parked as %s, for which there is no cause", n, reason)
 		}
 	}
 }

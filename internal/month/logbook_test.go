@@ -20,16 +20,21 @@ type logbook struct {
 	kept  strings.Builder
 	// aged counts how often each hold was told to be aging.
 	aged map[string]int
+	// parked counts the marks that were set, by reason.
+	parked map[string]int
 	// fault is the first line that is no JSON object.
 	fault error
 }
 
-func newLogbook() *logbook { return &logbook{lines: map[string]int{}, aged: map[string]int{}} }
+func newLogbook() *logbook {
+	return &logbook{lines: map[string]int{}, aged: map[string]int{}, parked: map[string]int{}}
+}
 
 // Write takes one line.
 func (l *logbook) Write(p []byte) (int, error) {
 	var line struct {
 		Level, Event       string
+		Reason             string
 		PreauthorizationID string `json:"preauthorization_id"`
 	}
 	err := json.Unmarshal(p, &line)
@@ -42,8 +47,11 @@ func (l *logbook) Write(p []byte) (int, error) {
 	if l.lines[key]++; l.lines[key] <= fewLines {
 		l.kept.Write(p)
 	}
-	if line.Event == "hold.aging" {
+	switch line.Event {
+	case "hold.aging":
 		l.aged[line.PreauthorizationID]++
+	case "action.parked":
+		l.parked[line.Reason]++
 	}
 	return len(p), nil
 }

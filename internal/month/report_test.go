@@ -142,6 +142,7 @@ func (o *oracle) reportBooks(p *paper) {
 		account.Creates, account.Captures, account.DuplicateCreates, account.DuplicateCaptures, len(account.Violations))
 	p.line("preauth-sync audit compared %d preauthorizations with %d holds, and found %v: each is parked, or an orphaned hold of the account above",
 		o.audited.Checked, o.audited.Holds, o.found)
+	p.line("marks set in the month, by reason: %v", o.logs.parked)
 	p.line("answered by an operator: %d; holds that were told to be aging: %d, each once", o.audited.Answered, len(o.logs.aged))
 }
 
