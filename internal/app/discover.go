@@ -11,10 +11,6 @@ import (
 	"github.com/preauth-sync/preauth-sync/sync/engine"
 )
 
-// clockSkew is how far the PMS's clock may be ahead of ours without hiding who
-// was updated just now.
-const clockSkew = 10 * time.Minute
-
 // Discover looks for customers as the configuration asks for it: for those that were
 // updated, for guests, and for those into whom others were merged. It is what
 // engine.PropertyOptions.Discover says.
@@ -99,7 +95,7 @@ func (s *search) updated(ctx context.Context) error {
 	if since := s.new(); since.After(from) {
 		from = since
 	}
-	return s.source.Customers(ctx, from, s.now.Add(clockSkew), s.hand(within))
+	return s.source.Customers(ctx, from, s.now.Add(connector.ClockSkew), s.hand(within))
 }
 
 // guests finds those whose stay collides with its window, or whose reservation has
@@ -146,5 +142,5 @@ func (s *search) targets(ctx context.Context) error {
 	case s.within.UpdatedWithin > 0 && !s.walk.Since.Before(s.now.Add(-s.within.UpdatedWithin)):
 		return nil
 	}
-	return s.source.MergedWithin(ctx, s.walk.Since, s.now.Add(clockSkew), hand)
+	return s.source.MergedWithin(ctx, s.walk.Since, s.now.Add(connector.ClockSkew), hand)
 }

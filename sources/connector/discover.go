@@ -77,14 +77,15 @@ func (c *Client) Guests(ctx context.Context, from, to, updatedSince time.Time, p
 func (c *Client) since(at time.Time) *interval {
 	start := at.UTC().Truncate(time.Second)
 	end := start.Add(longestInterval)
-	if at.IsZero() || !end.After(c.now().Add(clockSkew)) {
+	if at.IsZero() || !end.After(c.now().Add(ClockSkew)) {
 		return nil
 	}
 	return &interval{StartUTC: start, EndUTC: end}
 }
 
-// clockSkew is how far the API's clock may be ahead of ours.
-const clockSkew = 10 * time.Minute
+// ClockSkew is how far the API's clock may be ahead of ours without hiding what has
+// happened just now.
+const ClockSkew = 10 * time.Minute
 
 // longestChain is how many merges, one after the other, are followed.
 const longestChain = 10

@@ -101,8 +101,9 @@ type PropertyOptions struct {
 	// Lookup is the field of the sink's PaymentMethod that holds a card's Id, for what
 	// Methods leaves to be asked there; empty for none.
 	Lookup string
-	// Discover hands over, page by page, the customers whom a walk asks for. Nil means that nobody is looked for. An error does not take back
-	// what was handed over, nor what earlier cycles found: it never shortens the list.
+	// Discover hands over, page by page, the customers whom a walk asks for. Nil means
+	// that nobody is looked for. An error does not take back what was handed over, nor
+	// what earlier cycles found: it never shortens the list.
 	Discover func(ctx context.Context, walk Walk, page func([]preauth.FoundCustomer) error) error
 }
 

@@ -2,6 +2,8 @@ package engine
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"go.uber.org/zap"
@@ -42,8 +44,12 @@ func (run *propertyRun) beginObserving(ctx context.Context) error {
 func (run *propertyRun) observe(ctx context.Context, reply Reply, seenAt time.Time) error {
 	r := &plannedReply{run: run, reply: reply}
 	items, err := r.watch(ctx, seenAt)
-	if older, ok := err.(*olderError); ok { //nolint:errorlint // adopt gives it bare
-		run.account.fail(older)
+	if older, ok := errors.AsType[*olderError](err); ok {
+		if _, told := errors.AsType[*olderError](run.account.err()); told {
+			run.account.failQuietly(older) // one reply after the other shows it
+		} else {
+			run.account.fail(fmt.Errorf("the state file is older than the world, which is mended once mirror.mode is not observe: %w", older))
+		}
 		return nil
 	}
 	if err != nil {

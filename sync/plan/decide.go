@@ -126,9 +126,11 @@ type Decision struct {
 //
 // A create is preceded by its preconditions: bad_amount, currency_mismatch,
 // no_payment_method, in this order. It is put off, and a mark stays, while
-// mirror.mode is capture_only, and while a file or a look-up cannot be used. Creating and capturing are only ever
-// verified. What is parked for an outcome or as first_seen_charged waits for
-// an operator, who answers the latter also by a backfill of charged history. An observation that an operator has answered never parks again.
+// mirror.mode is capture_only, and while a file or a look-up cannot be used.
+// Creating and capturing are only ever verified. What is parked for an outcome or
+// as first_seen_charged waits for an operator, who answers the latter also by a
+// backfill of charged history. An observation that an operator has answered never
+// parks again.
 func Decide(p preauth.Preauthorization, rec Record, around Context, policy Policy) Decision {
 	if rec.Park != nil && rec.Park.Reason.WaitsForOperator() && !answers(policy, rec.Park.Reason) {
 		return Decision{
