@@ -16,7 +16,27 @@ type Reply struct {
 	Conflicting []ID
 	// RequestID is the source's name for the exchange, for its support; it may be empty.
 	RequestID string
+	// Fingerprint identifies what the reply says. It is set where the same customers may
+	// be asked for again, and the whole reply came at once; else it is zero.
+	Fingerprint Fingerprint
+	// Unchanged is set when the reply says what an earlier one with a known Fingerprint
+	// said, perhaps in another order. It has not been looked into then:
+	// Preauthorizations and Conflicting are empty.
+	Unchanged bool
 }
+
+// Fingerprint identifies a reply without its meaning: two replies that share one of its
+// halves say the same. A half that is zero identifies nothing. Who makes it sees to it that
+// nobody can make two replies that share one, by chance or by intent.
+type Fingerprint struct {
+	// Body is that of the bytes as they came.
+	Body [32]byte
+	// Entries is that of the entries in any order, each as it came.
+	Entries [32]byte
+}
+
+// IsZero tells whether it identifies nothing.
+func (f Fingerprint) IsZero() bool { return f == Fingerprint{} }
 
 // RefusedCustomer is a customer that could not be read.
 type RefusedCustomer struct {

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -12,19 +13,77 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+
+	"github.com/preauth-sync/preauth-sync/state/redo"
 )
 
 // CopyTo writes a consistent copy of the file's bytes, which are not marked as a
 // copy. Others go on reading and writing, but pages they give up are not used again
 // before it ends: a writer that may block for long should not be given.
 func (l *Ledger) CopyTo(ctx context.Context, to io.Writer) error {
-	return l.viewNow(ctx, func(tx *bolt.Tx) error {
-		_, err := tx.WriteTo(&cancelled{ctx: ctx, to: to})
-		if err != nil && ctx.Err() != nil {
-			return ctx.Err() // bbolt keeps no more of it than its words
-		}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s, run, err := l.beginFolded()
+	if err != nil {
+		return err
+	}
+	defer l.swap.RUnlock()
+	defer func() { _ = s.tx.Rollback() }()
+	err = guard(l.options.Path, func() error {
+		_, err := s.tx.WriteTo(&blanked{to: &cancelled{ctx: ctx, to: to}, run: run})
 		return err
 	})
+	if err != nil && ctx.Err() != nil {
+		return ctx.Err() // bbolt keeps no more of it than its words
+	}
+	return err
+}
+
+// beginFolded starts a read transaction that sees everything in the trees, and tells
+// which part of the file is not to be copied. A file that is read only has its log as it
+// is. Without an error it holds swap for reading.
+func (l *Ledger) beginFolded() (s snapshot, run redo.Run, err error) {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	if l.options.Mode == ReadWrite {
+		if err := l.fold(); err != nil {
+			return s, run, err
+		}
+		run = l.log.run
+	}
+	l.swap.RLock()
+	if err = l.readable(); err == nil {
+		err = guard(l.options.Path, func() (err error) {
+			s, err = l.begin()
+			return err
+		})
+	}
+	if err != nil {
+		l.swap.RUnlock()
+	}
+	return s, run, err
+}
+
+// blanked is a writer of a file's bytes that puts zeros in the place of its log: others
+// append to that meanwhile, and what they append is no part of the copy.
+type blanked struct {
+	to  io.Writer
+	run redo.Run
+	at  int64
+}
+
+// Write writes what comes after what has been written.
+func (b *blanked) Write(content []byte) (int, error) {
+	from := max(b.run.Offset-b.at, 0)
+	until := min(b.run.Offset+b.run.Size-b.at, int64(len(content)))
+	if from < until {
+		content = bytes.Clone(content)
+		clear(content[from:until])
+	}
+	n, err := b.to.Write(content)
+	b.at += int64(n)
+	return n, err
 }
 
 // Receive makes a backup at path of what from writes, the bytes of CopyTo. They are

@@ -7,8 +7,6 @@ import (
 	"os"
 	"sync"
 
-	bolt "go.etcd.io/bbolt"
-
 	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
 
@@ -96,39 +94,64 @@ func (l *Ledger) Commit(ctx context.Context, batch plan.Batch) error {
 	return r.err
 }
 
-// errNothing rolls a transaction back that would store nothing.
-var errNothing = errors.New("nothing to store")
-
 func (l *Ledger) store(taken []*request) {
 	l.refuseIntents(taken)
-	err := l.update(func(tx *bolt.Tx) error {
-		stored, changes := false, make(tallies)
-		for _, r := range taken {
-			if r.err != nil {
-				continue
-			}
-			var s *stager
-			if s, r.err = l.stage(tx, r.batch); r.err != nil {
-				continue
-			}
-			if err := apply(tx, s.writes); err != nil {
-				return &Error{Kind: Failed, Path: l.options.Path, Err: err}
-			}
-			stored = stored || len(s.writes) > 0
-			changes.move(s.transitions)
-		}
-		if !stored {
-			return errNothing
-		}
-		return l.addTallies(tx, changes)
-	})
-	if err == nil || errors.Is(err, errNothing) {
-		return
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	group, err := l.stageAll(taken)
+	if err == nil && len(group.writes) > 0 {
+		err = l.storeGroup(group)
 	}
-	// A conflict found in a transaction that came to nothing says nothing.
+	// A conflict found in a group that came to nothing says nothing.
 	for _, r := range taken {
-		r.err = err
+		if err != nil {
+			r.err = err
+		}
 	}
+}
+
+// stageAll works out what the batches write together that are not refused.
+func (l *Ledger) stageAll(taken []*request) (group *staging, err error) {
+	err = l.view(func(s snapshot) error {
+		if err := l.writable(); err != nil {
+			return err
+		}
+		group = l.stage(s)
+		for _, r := range taken {
+			if r.err == nil {
+				r.err = group.add(r.batch)
+			}
+		}
+		if len(group.writes) == 0 {
+			return nil
+		}
+		return group.finish()
+	})
+	if _, ok := errors.AsType[*panicked](err); ok {
+		return nil, l.fail(err)
+	}
+	return group, err
+}
+
+// storeGroup makes a group durable, in the log or, where it is too large for that, in the
+// trees.
+func (l *Ledger) storeGroup(group *staging) error {
+	logged, err := l.append(group)
+	if err == nil && !logged {
+		err = l.fold()
+		if err == nil {
+			err = l.transact(func(s snapshot) error {
+				if err := group.apply(s.tx); err != nil {
+					return &Error{Kind: Failed, Path: l.options.Path, Err: err}
+				}
+				return nil
+			})
+		}
+	}
+	if err == nil {
+		l.settleKnown(group.known)
+	}
+	return err
 }
 
 // refuseIntents makes sure that the path still leads to the open file before an

@@ -41,6 +41,9 @@ func (l *Ledger) Compact(ctx context.Context, options CompactOptions) (report Co
 	if err := l.checkPath(); err != nil {
 		return report, err
 	}
+	if err := l.fold(); err != nil {
+		return report, err
+	}
 	path := l.options.Path
 	clearAside(path)
 	temp := asideName(path)
@@ -66,15 +69,14 @@ func (l *Ledger) buildCompact(ctx context.Context, temp string, options CompactO
 		}
 		into.AllocSize = into.Info().PageSize // no room for growing is reserved
 		err = l.db.View(func(from *bolt.Tx) error {
-			w := &rewriter{ctx: ctx, from: from, into: into}
-			keep := everyLine
+			w := &rewriter{ctx: ctx, from: from, into: into, logSize: l.options.logSize}
+			edit := editor(asItIs)
 			if !options.JournalBefore.IsZero() {
-				keep = l.prune(from, options.JournalBefore)
+				edit = l.prune(snapshot{l: l, tx: from, enterprises: l.enterprises.Load()}, options.JournalBefore, &pruned)
 			}
-			if err := w.copy(keep); err != nil {
+			if err := w.copy(edit); err != nil {
 				return err
 			}
-			pruned = w.left
 			return l.countPruned(into, pruned)
 		})
 		if closeErr := into.Close(); err == nil {
@@ -109,7 +111,7 @@ func (l *Ledger) exchange(temp string) (before, after int64, err error) {
 	if l.closed {
 		return 0, 0, fmt.Errorf("%s: %w", l.options.Path, errClosed)
 	}
-	old, oldHandle := l.db, l.handle
+	old, oldHandle, oldLog := l.db, l.handle, l.log
 	if before, err = size(oldHandle); err != nil {
 		return 0, 0, err
 	}
@@ -121,7 +123,7 @@ func (l *Ledger) exchange(temp string) (before, after int64, err error) {
 	}
 	if err != nil {
 		_ = guard(temp, l.db.Close)
-		l.db, l.handle = old, oldHandle
+		l.db, l.handle, l.log = old, oldHandle, oldLog
 		return 0, 0, err
 	}
 	_ = guard(l.options.Path, old.Close)

@@ -73,13 +73,17 @@ func TestACompactionLeavesOutOldJournalLinesThatAreOnlyHistory(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// Nothing says that what has no record is over.
-	stray := plan.Entry{ID: ledgertest.ID(99), Event: "stray", At: ledgertest.At(1)}
-	if err := l.Commit(t.Context(), plan.Batch{Journal: []plan.Entry{stray, stray}}); err != nil {
+	// Of a long one, the same lines are left out of what stands apart.
+	long := story(99, plan.Captured, nil, false)
+	for n := range 20 {
+		line := plan.Entry{ID: ledgertest.ID(99), Event: "x", At: ledgertest.At(40 + n), Note: strings.Repeat("n", 300)}
+		long.Journal = slices.Insert(long.Journal, 3, line)
+	}
+	if err := l.Commit(t.Context(), long); err != nil {
 		t.Fatal(err)
 	}
 	before := contents(t, l)
-	for _, lines := range []int{3, 0} { // and again: what was left out is not missed
+	for _, lines := range []int{3 + 12, 0} { // and again: what was left out is not missed
 		report, err := l.Compact(t.Context(), state.CompactOptions{JournalBefore: ledgertest.At(50)})
 		if err != nil || report.JournalLines != lines {
 			t.Fatalf("%+v, %v; want %d lines left out", report, err, lines)
@@ -89,10 +93,10 @@ func TestACompactionLeavesOutOldJournalLinesThatAreOnlyHistory(t *testing.T) {
 				t.Errorf("%s: %s; want %s", c.name, got, c.want)
 			}
 		}
-		if got := events(t, l, 99); len(got) != 2 {
-			t.Errorf("what has no record: %s", got)
+		if got, want := strings.Join(events(t, l, 99), " "), "create.intent"+strings.Repeat(" x", 10)+" capture.applied"; got != want {
+			t.Errorf("of a long journal: %s; want %s", got, want)
 		}
-		if verified, err := l.Verify(t.Context()); err != nil || verified.Pruned != 3 || verified.Journal != 21 {
+		if verified, err := l.Verify(t.Context()); err != nil || verified.Pruned != 15 || verified.Journal != 31 {
 			t.Errorf("%+v, %v", verified, err)
 		}
 	}
@@ -102,11 +106,11 @@ func TestACompactionLeavesOutOldJournalLinesThatAreOnlyHistory(t *testing.T) {
 		t.Errorf("before -, after +\n%s", diff)
 	}
 	// New lines go on where the journal was, and the file goes on as a backup does.
-	if err := l.Commit(t.Context(), plan.Batch{Journal: []plan.Entry{stray}}); err != nil {
+	if err := l.Commit(t.Context(), plan.Batch{Journal: []plan.Entry{{ID: ledgertest.ID(99), Event: "new"}}}); err != nil {
 		t.Fatal(err)
 	}
 	lines, err := l.Journal(t.Context(), ledgertest.ID(99))
-	if err != nil || lines[2].Seq != lines[1].Seq+1 {
+	if err != nil || lines[12].Seq != lines[11].Seq+1 {
 		t.Errorf("%+v, %v", lines, err)
 	}
 	copied := filepath.Join(t.TempDir(), "copy.db")
@@ -114,7 +118,7 @@ func TestACompactionLeavesOutOldJournalLinesThatAreOnlyHistory(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, each := range []string{path, copied} {
-		if report := ledgertest.Verify(t, each); report.Pruned != 3 || report.Journal != 22 {
+		if report := ledgertest.Verify(t, each); report.Pruned != 15 || report.Journal != 32 {
 			t.Errorf("%+v", report)
 		}
 	}

@@ -2,11 +2,15 @@ package state_test
 
 import (
 	"bytes"
+	"cmp"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	bolt "go.etcd.io/bbolt"
@@ -24,8 +28,10 @@ func sample(t *testing.T, path string, records int) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
+	unowned := ledgertest.HeldRecord(1 << 18)
+	unowned.CustomerID = ""
 	batch := plan.Batch{
-		Records:  []plan.Record{ledgertest.FullRecord(1 << 19)},
+		Records:  []plan.Record{ledgertest.FullRecord(1 << 19), unowned},
 		Read:     []plan.CustomerRead{{Enterprise: ledgertest.ID(9), CustomerID: ledgertest.ID(8), Cycle: 2}},
 		Property: &plan.Property{Enterprise: ledgertest.ID(9), Name: "prague"},
 		Sink:     &plan.Sink{Name: "v4", Listed: true, Address: "https://own.test"},
@@ -45,7 +51,16 @@ func sample(t *testing.T, path string, records int) []byte {
 		batch.Records = append(batch.Records, ledgertest.HeldRecord(n))
 		batch.Journal = append(batch.Journal, plan.Entry{ID: ledgertest.ID(n), Event: "create.applied"})
 	}
+	for n := range 3 { // more than stand with their record
+		batch.Journal = append(batch.Journal, plan.Entry{ID: unowned.ID, Event: "x", Note: strings.Repeat("n", 600), Attempt: n})
+	}
 	if err := l.Commit(t.Context(), batch); err != nil {
+		t.Fatal(err)
+	}
+	passed := plan.Batch{Passes: []plan.Pass{{
+		Enterprise: ledgertest.ID(9), First: ledgertest.ID(7), Last: ledgertest.ID(8), Polled: 3, Stamp: l.Stamp(ledgertest.ID(9)),
+	}}}
+	if err := l.Commit(t.Context(), passed); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := l.Advance(t.Context(), false); err != nil {
@@ -207,7 +222,10 @@ type everything struct {
 	Sink                plan.Sink
 	Highest             int64
 	Unmatched           []plan.Token
-	Cycles              map[preauth.ID]uint64
+	Customers           map[preauth.ID]map[preauth.ID]plan.Customer
+	Pending             []preauth.ID
+	InFlight            []plan.Record
+	Passes              []plan.Pass
 	Discovered          []plan.Discovered
 	Pauses              []plan.Pause
 	LookedUp            map[string]plan.LookedUp
@@ -238,11 +256,12 @@ func contents(t *testing.T, l ledgertest.Ledger) (all everything) {
 		return err
 	})
 	errs[1] = l.Unfinished(ctx, "", func(r plan.Record) error { all.Unfinished = append(all.Unfinished, r); return nil })
+	slices.SortFunc(all.Unfinished, func(a, b plan.Record) int { return cmp.Compare(a.ID, b.ID) })
 	all.Properties, errs[2] = l.Properties(ctx)
 	all.Sink, _, errs[3] = l.Sink(ctx, "v4")
 	all.Highest, errs[4] = l.Highest(ctx, "v4")
 	errs[5] = l.Unmatched(ctx, "v4", func(k plan.Token) error { all.Unmatched = append(all.Unmatched, k); return nil })
-	all.Cycles, errs[6] = l.ReadCycles(ctx, ledgertest.ID(9), []preauth.ID{ledgertest.ID(7), ledgertest.ID(8)})
+	errs[6] = all.ofCustomers(ctx, l)
 	errs[8] = l.Discovered(ctx, ledgertest.ID(9), func(d plan.Discovered) error { all.Discovered = append(all.Discovered, d); return nil })
 	all.Pauses, errs[9] = l.Pauses(ctx)
 	all.LookedUp, errs[10] = l.LookedUp(ctx, "v4", "identifier", []string{"card", string(ledgertest.ID(1)), string(ledgertest.ID(2))})
@@ -265,6 +284,34 @@ func contents(t *testing.T, l ledgertest.Ledger) (all everything) {
 		all.Account = recount(t, l)
 	}
 	return all
+}
+
+// ofCustomers adds what is known of the customers of some enterprises.
+func (all *everything) ofCustomers(ctx context.Context, l ledgertest.Ledger) error {
+	all.Customers = make(map[preauth.ID]map[preauth.ID]plan.Customer)
+	ids := []preauth.ID{ledgertest.ID(7), ledgertest.ID(8)}
+	for _, r := range all.Records {
+		if r.CustomerID != "" {
+			ids = append(ids, r.CustomerID)
+		}
+	}
+	for _, enterprise := range []preauth.ID{"", ledgertest.ID(1), ledgertest.ID(2), ledgertest.ID(9), ledgertest.ID(1 << 20)} {
+		known, errKnown := l.Customers(ctx, enterprise, ids)
+		all.Customers[enterprise] = known
+		errPending := l.Pending(ctx, enterprise, func(id preauth.ID) error { all.Pending = append(all.Pending, id); return nil })
+		var errPass error
+		for _, first := range ids {
+			p, ok, err := l.Pass(ctx, enterprise, first)
+			if ok {
+				all.Passes = append(all.Passes, p)
+			}
+			errPass = errors.Join(errPass, err)
+		}
+		if err := errors.Join(errKnown, errPending, errPass); err != nil {
+			return err
+		}
+	}
+	return l.InFlight(ctx, func(r plan.Record) error { all.InFlight = append(all.InFlight, r); return nil })
 }
 
 // TestAReferenceThatSkipsALevelIsRefused: every page that it leads to is sound.

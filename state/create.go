@@ -50,7 +50,7 @@ func buildNew(path string, options Options, c codec) error {
 		if err != nil {
 			return err
 		}
-		err = db.Update(func(tx *bolt.Tx) error { return fillNew(tx, about, c) })
+		err = db.Update(func(tx *bolt.Tx) error { return fillNew(tx, about, c, options.logSize) })
 		if closeErr := db.Close(); err == nil {
 			err = closeErr
 		}
@@ -58,11 +58,14 @@ func buildNew(path string, options Options, c codec) error {
 	})
 }
 
-func fillNew(tx *bolt.Tx, about wireFile, c codec) error {
-	for _, name := range buckets(schema) {
+func fillNew(tx *bolt.Tx, about wireFile, c codec, logSize int) error {
+	for _, name := range buckets() {
 		if _, err := tx.CreateBucket([]byte(name)); err != nil {
 			return err
 		}
+	}
+	if err := fillLog(tx, logSize); err != nil {
+		return err
 	}
 	meta := tx.Bucket([]byte(bucketMeta))
 	if err := meta.Put([]byte(keyApplication), seal(bucketMeta, []byte(keyApplication), []byte(application))); err != nil {
@@ -90,16 +93,16 @@ func putFile(tx *bolt.Tx, about wireFile, c codec) error {
 
 // updateFile changes what the file says of itself, durably.
 func (l *Ledger) updateFile(change func(*wireFile)) error {
-	return l.update(func(tx *bolt.Tx) error { return l.changeFile(tx, change) })
+	return l.update(func(s snapshot) error { return l.changeFile(s, change) })
 }
 
-func (l *Ledger) changeFile(tx *bolt.Tx, change func(*wireFile)) error {
+func (l *Ledger) changeFile(s snapshot, change func(*wireFile)) error {
 	var about wireFile
-	if err := l.getFile(tx, &about); err != nil {
+	if err := l.getFile(s.tx, &about); err != nil {
 		return err
 	}
 	change(&about)
-	return putFile(tx, about, l.codec)
+	return putFile(s.tx, about, l.codec)
 }
 
 func (l *Ledger) getFile(tx *bolt.Tx, about *wireFile) error {

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"time"
 
-	bolt "go.etcd.io/bbolt"
-
 	"github.com/preauth-sync/preauth-sync/preauth"
 	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
@@ -18,7 +16,6 @@ import (
 // discovered puts and forgets customers. What the file says already is not
 // written again: a page that brings nothing new costs no transaction.
 func (s *stager) discovered(found []plan.Discovered) error {
-	staged := make(map[string]bool, len(found))
 	for _, each := range found {
 		key, err := pairKey(each.Enterprise, each.CustomerID)
 		if err != nil {
@@ -28,11 +25,9 @@ func (s *stager) discovered(found []plan.Discovered) error {
 		if !each.Until.IsZero() {
 			value = sealNumber(bucketDiscovered, key, uint64(each.Until.Unix()))
 		}
-		if !staged[string(key)] && bytes.Equal(value, s.stored(bucketDiscovered, key)) {
-			continue
+		if !bytes.Equal(value, s.get(bucketDiscovered, key)) {
+			s.own.put(bucketDiscovered, key, value)
 		}
-		staged[string(key)] = true
-		s.writes = append(s.writes, write{bucket: bucketDiscovered, key: key, value: value})
 	}
 	return nil
 }
@@ -44,7 +39,7 @@ func (l *Ledger) Discovered(ctx context.Context, enterprise preauth.ID, visit fu
 	if err != nil {
 		return err
 	}
-	return scan(ctx, l, bucketDiscovered, prefix, func(_ *bolt.Tx, key, value []byte) (plan.Discovered, error) {
+	return scan(ctx, l, bucketDiscovered, prefix, func(_ snapshot, key, value []byte) (plan.Discovered, error) {
 		d, err := decodeDiscovered(key, value)
 		if err != nil {
 			return d, l.fault(bucketDiscovered, key, err)

@@ -6,35 +6,82 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/preauth-sync/preauth-sync/state"
 	"github.com/preauth-sync/preauth-sync/state/ledgertest"
 )
 
-// TestALossOfPowerInACommitLeavesTheOneBefore: a commit syncs its pages before it
-// writes the head that makes them count. So what a disk holds when its power fails
-// in between is the file of before with any of the new pages' sectors, in any order.
-func TestALossOfPowerInACommitLeavesTheOneBefore(t *testing.T) {
-	const sector, losses = 512, 6
+// sector is what a disk writes in one piece, in bytes.
+const sector = 512
+
+// TestALossOfPowerInACommitLeavesAllOrNothingOfIt: what a disk holds when its power fails
+// is the log of before with any of the new sectors.
+func TestALossOfPowerInACommitLeavesAllOrNothingOfIt(t *testing.T) {
+	dir := t.TempDir()
+	path, cut := filepath.Join(dir, "state.db"), filepath.Join(dir, "cut.db")
+	l := openSmall(t, path)
+	for n := range 6 {
+		before, old := read(t, path), contents(t, l)
+		batch := batchOf(n)
+		batch.Journal[0].Note = strings.Repeat("a group of more than one block ", 40)
+		if err := l.Commit(t.Context(), batch); err != nil {
+			t.Fatal(err)
+		}
+		after, now := read(t, path), contents(t, l)
+		changed := changes(before, after, sector)
+		if !slices.Equal(changes(before, after, os.Getpagesize()), []int{changed[0]}) {
+			continue // the log was full, and has been folded
+		}
+		for subset := range 1 << len(changed) {
+			torn, want := bytes.Clone(before), old
+			for i, at := range changed {
+				if subset&(1<<i) != 0 {
+					copy(torn[at:at+sector], after[at:])
+				}
+			}
+			if bytes.Equal(torn, after) {
+				want = now
+			}
+			write(t, cut, torn)
+			if diff := ledgertest.Diff(want, dump(t, cut)); diff != "" {
+				t.Fatalf("commit %d, sectors %b: %s", n, subset, diff)
+			}
+			// The next start writes, and what it finds is what it goes on from.
+			if err := again(t, cut); err != nil {
+				t.Fatalf("commit %d, sectors %b: %v", n, subset, err)
+			}
+		}
+	}
+}
+
+// TestALossOfPowerInAFoldLeavesTheLog: a transaction syncs its pages before it writes the
+// head that makes them count. So what a disk holds when its power fails in between is the
+// file of before, its log included, with any of the new pages' sectors, in any order.
+func TestALossOfPowerInAFoldLeavesTheLog(t *testing.T) {
+	const losses = 12
 	dir := t.TempDir()
 	path, cut := filepath.Join(dir, "state.db"), filepath.Join(dir, "cut.db")
 	sample(t, path, 40)
-	l := open(t, path)
 	dice := rand.New(rand.NewPCG(1, 1))
-	for n := range 5 {
-		before := read(t, path)
-		if err := l.Commit(t.Context(), batchOf(1000+n)); err != nil {
+	for n := range 4 {
+		l := open(t, path)
+		for m := range 3 {
+			if err := l.Commit(t.Context(), batchOf(1000+3*n+m)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, before := contents(t, l), read(t, path)
+		if err := l.Close(); err != nil {
 			t.Fatal(err)
 		}
 		after := read(t, path)
-		write(t, cut, before)
-		want := dump(t, cut)
 		size := max(len(before), len(after))
 		grown := append(bytes.Clone(before), make([]byte, size-len(before))...)
 		changed := changes(grown, after, sector)
 		if len(changed) < 4 {
-			t.Fatalf("the commit has changed %d sectors", len(changed))
+			t.Fatalf("the fold has changed %d sectors", len(changed))
 		}
 		for range losses {
 			torn := bytes.Clone(grown)
@@ -45,11 +92,10 @@ func TestALossOfPowerInACommitLeavesTheOneBefore(t *testing.T) {
 			}
 			write(t, cut, torn)
 			if diff := ledgertest.Diff(want, dump(t, cut)); diff != "" {
-				t.Fatalf("commit %d: %s", n, diff)
+				t.Fatalf("fold %d: %s", n, diff)
 			}
-			// The next start writes, and what it finds is what it goes on from.
 			if err := again(t, cut); err != nil {
-				t.Fatalf("commit %d: %v", n, err)
+				t.Fatalf("fold %d: %v", n, err)
 			}
 		}
 	}

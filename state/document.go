@@ -79,6 +79,10 @@ func (c codec) get(bucket string, key, value []byte, wire any) error {
 	if err != nil {
 		return err
 	}
+	return c.decode(body, wire)
+}
+
+func (c codec) decode(body []byte, wire any) error {
 	if err := c.dec.Unmarshal(body, wire); err != nil {
 		return fmt.Errorf("its document cannot be decoded: %w", err)
 	}

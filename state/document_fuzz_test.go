@@ -1,6 +1,7 @@
 package state
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"strings"
@@ -28,7 +29,7 @@ type documentType struct {
 	samples []any
 }
 
-func document[T any](
+func documentOf[T any](
 	bucket string, key []byte, decode func(key, value []byte) (T, error), encode func(key []byte, v T) ([]byte, error), samples ...T,
 ) documentType {
 	d := documentType{
@@ -49,44 +50,92 @@ func documentTypes(tb testing.TB) []documentType {
 		tb.Fatal(err)
 	}
 	l := &Ledger{codec: c, options: Options{Path: "state.db"}}
+	s := snapshot{l: l, enterprises: newEnterprises().with(someID)}
 	id := uuid.MustParse(string(someID))
 	token := func(key, value []byte) (plan.Token, error) { return stored(l.token(key, value)) }
 	putToken := func(key []byte, t plan.Token) ([]byte, error) { return c.put(bucketTokens, key, toWireToken(t)) }
 	types := append(l.documentsOfFewBytes(),
-		document(bucketRecords, id[:],
-			func(key, value []byte) (plan.Record, error) { return l.decodeRecord(someID, key, value) },
-			func(key []byte, r plan.Record) ([]byte, error) {
-				w, err := toWireRecord(r)
-				return putIf(c, bucketRecords, key, w, err)
+		documentOf(bucketRecords, id[:],
+			func(key, value []byte) (recordAndLines, error) {
+				d, err := s.decodeDocument(someID, key, value, true)
+				return recordAndLines{d.now, d.lines, d.last}, err
+			},
+			func(key []byte, r recordAndLines) ([]byte, error) {
+				d := document{key: key, now: r.Record, last: r.Last}
+				number := s.enterprises.numbers[r.Enterprise]
+				return c.encodeDocument(d, number, encodeLines(ownerOf(r.Record), r.Lines))
 			}, sampleRecords()...),
-		document(bucketJournal, journalKey(id[:], 7), l.entry,
-			func(key []byte, e plan.Entry) ([]byte, error) { return c.put(bucketJournal, key, toWireEntry(e)) }, sampleEntries()...),
-		document(bucketProperties, id[:],
+		documentOf(bucketJournal, journalKey(id[:], 7), l.decodeOlder,
+			func(_ []byte, lines []plan.Entry) ([]byte, error) {
+				_, value := encodeOlder(id[:], lines)
+				return value, nil
+			}, sampleEntries(), sampleEntries()[:1]),
+		documentOf(bucketEnterprises, numberKey(1),
+			func(key, value []byte) (enterpriseAndPending, error) {
+				e, pending, err := l.decodeEnterprise(key, value)
+				return enterpriseAndPending{e, pending}, err
+			},
+			func(key []byte, e enterpriseAndPending) ([]byte, error) {
+				u, err := idKey(e.ID)
+				return seal(bucketEnterprises, key, binary.AppendUvarint(u, e.Pending)), err
+			}, enterpriseAndPending{someID, 0}, enterpriseAndPending{someID, 1 << 40}),
+		documentOf(bucketCustomers, append(numberKey(1), id[:]...), l.decodeCustomer,
+			func(key []byte, c customer) ([]byte, error) { return c.encode(key), nil },
+			customer{read: 1}, customer{beyond: 1}, customer{read: 9, beyond: 3, ids: []uuid.UUID{{1}, id}}),
+		documentOf(bucketIdentities, []byte("v4\x00\x00\x00\x00\x00\x00\x00\x00\x07"), l.decodeOwners,
+			func(key []byte, o owners) ([]byte, error) { return o.encode(key), nil },
+			owners{mask: 1, ids: []uuid.UUID{id}}, owners{mask: 1<<15 | 1<<3, ids: []uuid.UUID{id, {2}}}),
+		documentOf(bucketPasses, append(numberKey(1), id[:]...),
+			func(key, value []byte) (plan.Pass, error) {
+				_, p, err := l.decodePass(key, value)
+				return p, err
+			},
+			func(key []byte, p plan.Pass) ([]byte, error) { return c.put(bucketPasses, key, toWirePass(p)) },
+			plan.Pass{First: someID, Last: someID},
+			plan.Pass{
+				First: someID, Last: "ff1b6d3a-0c55-4f0e-8e8b-3d1f6c1a2b77", Basis: [32]byte{1, 31: 2},
+				Reply:  preauth.Fingerprint{Body: [32]byte{3, 31: 4}, Entries: [32]byte{5, 31: 6}},
+				Polled: 7, Skipped: map[plan.Why]int{"waits": 8},
+			}),
+		documentOf(bucketProperties, id[:],
 			func(key, value []byte) (plan.Property, error) { return stored(l.property(key, value)) },
 			func(key []byte, p plan.Property) ([]byte, error) {
-				return c.put(bucketProperties, key, toWireProperty(p))
+				w, err := toWireProperty(p)
+				return putIf(c, bucketProperties, key, w, err)
 			},
 			sampleProperties()...),
-		document(bucketSinks, []byte("v4"),
+		documentOf(bucketSinks, []byte("v4"),
 			func(key, value []byte) (plan.Sink, error) { return stored(l.sink(key, value)) },
 			func(key []byte, s plan.Sink) ([]byte, error) {
 				w, err := toWireSink(s)
 				return putIf(c, bucketSinks, key, w, err)
 			}, sampleSinks()...),
-		document(bucketTokens, keyOfToken(tb, string(someID)), token, putToken, sampleTokens(string(someID))...),
-		document(bucketTokens, keyOfToken(tb, longSample), token, putToken, sampleTokens(longSample)...),
-		document(bucketTallies, id[:], l.tally,
+		documentOf(bucketTokens, keyOfToken(tb, string(someID)), token, putToken, sampleTokens(string(someID))...),
+		documentOf(bucketTokens, keyOfToken(tb, longSample), token, putToken, sampleTokens(longSample)...),
+		documentOf(bucketTallies, id[:], l.tally,
 			func(key []byte, t plan.Tally) ([]byte, error) { return c.put(bucketTallies, key, toWireTally(t)) }, sampleTallies()...))
 	return append(types, l.learntDocuments(tb)...)
+}
+
+// recordAndLines is a record's document.
+type recordAndLines struct {
+	plan.Record
+	Lines []plan.Entry
+	Last  uint64
+}
+
+type enterpriseAndPending struct {
+	ID      preauth.ID
+	Pending uint64
 }
 
 // documentsOfFewBytes are those of one number, and what the file says of itself.
 func (l *Ledger) documentsOfFewBytes() []documentType {
 	id := uuid.MustParse(string(someID))
 	return []documentType{
-		document(bucketHighest, []byte("v4"), l.highest,
+		documentOf(bucketHighest, []byte("v4"), l.highest,
 			func(key []byte, n int64) ([]byte, error) { return sealNumber(bucketHighest, key, uint64(n)), nil }, 0, 1<<40),
-		document(bucketDiscovered, append(id[:], id[:]...),
+		documentOf(bucketDiscovered, append(id[:], id[:]...),
 			func(key, value []byte) (plan.Discovered, error) {
 				d, err := decodeDiscovered(key, value)
 				if err != nil {
@@ -97,7 +146,7 @@ func (l *Ledger) documentsOfFewBytes() []documentType {
 			func(key []byte, d plan.Discovered) ([]byte, error) {
 				return sealNumber(bucketDiscovered, key, uint64(d.Until.Unix())), nil
 			}, plan.Discovered{Enterprise: someID, CustomerID: someID, Until: time.Unix(1_790_000_000, 0)}),
-		document(bucketMeta, []byte(keyFile),
+		documentOf(bucketMeta, []byte(keyFile),
 			func(key, value []byte) (about wireFile, err error) {
 				if err := l.codec.get(bucketMeta, key, value, &about); err != nil {
 					return about, l.fault(bucketMeta, key, err) // as getFile does
@@ -123,14 +172,14 @@ func (l *Ledger) learntDocuments(tb testing.TB) []documentType {
 		if card == longSample {
 			shown = "" // the key has only its hash
 		}
-		types = append(types, document(bucketLookedUp, key, l.decodeLookedUp,
+		types = append(types, documentOf(bucketLookedUp, key, l.decodeLookedUp,
 			func(key []byte, a plan.LookedUp) ([]byte, error) {
 				return l.codec.put(bucketLookedUp, key, toWireLookedUp(a))
 			},
 			plan.LookedUp{Sink: "v4", Field: "identifier", CardID: shown, ID: 1 << 40, At: time.Unix(1_790_000_000, 0)},
 			plan.LookedUp{Sink: "v4", Field: "identifier", CardID: shown, Found: "none", At: time.Unix(0, 0)}))
 	}
-	return append(types, document(bucketObserved, append(id[:], id[:]...), l.decodeObserved,
+	return append(types, documentOf(bucketObserved, append(id[:], id[:]...), l.decodeObserved,
 		func(key []byte, o plan.Observed) ([]byte, error) {
 			w, err := toWireObserved(o)
 			return putIf(l.codec, bucketObserved, key, w, err)
@@ -139,7 +188,7 @@ func (l *Ledger) learntDocuments(tb testing.TB) []documentType {
 
 // meaning compares two documents; amounts compare as decimals and times as instants.
 func meaning(a, b any) string {
-	return cmp.Diff(a, b, cmp.Comparer(decimal.Decimal.Equal), cmp.Comparer(time.Time.Equal))
+	return cmp.Diff(a, b, cmp.Comparer(decimal.Decimal.Equal), cmp.Comparer(time.Time.Equal), cmp.AllowUnexported(customer{}, owners{}))
 }
 
 func stored[T any](v T, _ bool, err error) (T, error) { return v, err }
@@ -231,42 +280,63 @@ func TestEverySampleDocumentComesBackAsItWas(t *testing.T) {
 // longSample is a token whose key holds its hash.
 var longSample = strings.Repeat("t", longToken+1)
 
-func sampleRecords() []plan.Record {
+func sampleRecords() []recordAndLines {
 	at := time.UnixMilli(1_790_000_000_123)
 	amount := preauth.Money{Amount: decimal.RequireFromString("123.45"), Currency: "EUR"}
 	seen := plan.Observation{State: preauth.Charged, Active: true, Amount: amount}
-	return []plan.Record{
-		{ID: someID, Revision: 1},
-		{
-			ID: someID, Revision: 9, Enterprise: someID, CustomerID: someID, CardID: "no UUID", Phase: plan.Capturing,
-			Identity: 1 << 40, Unsure: true, Generation: 7, Amount: amount, PaymentMethodID: 42, Sends: 1, Seen: seen,
-			History: plan.HistoryFresh, Missing: 2, Updated: at, HeldSince: at, Aged: true,
-			Intent: &plan.Intent{
-				Action: plan.Capture, Attempt: 2, Amount: amount, PaymentMethodID: 42, Token: string(someID), CreatedByUserID: 3,
-				Deadline: at, Before: plan.Created, Resent: true, Adopt: true,
-			},
-			Park:     &plan.Park{Reason: plan.UnknownCapture, Seen: seen, Since: at, Detail: "v4 said nothing", TrackingID: "t-1"},
-			Answered: &plan.Observation{StateText: "Paused", AmountFault: "no gross value"},
+	held := plan.Record{
+		ID: someID, Revision: 2, Enterprise: someID, CustomerID: someID, CardID: string(someID), Phase: plan.Created, Identity: 5,
+		Generation: 1, Amount: amount, PaymentMethodID: 4, Seen: seen, Updated: at, HeldSince: at,
+	}
+	full := plan.Record{
+		ID: someID, Revision: 9, Enterprise: someID, CustomerID: someID, CardID: "no UUID", Phase: plan.Capturing,
+		Identity: 1 << 40, Unsure: true, Generation: 7, Amount: amount, PaymentMethodID: 42, Sends: 1,
+		Seen:    plan.Observation{State: preauth.Charged, Active: true, Amount: preauth.Money{Amount: amount.Amount, Currency: "CZK"}},
+		History: plan.HistoryFresh, Missing: 2, Updated: at, HeldSince: at.Add(-time.Hour), Aged: true,
+		Intent: &plan.Intent{
+			Action: plan.Capture, Attempt: 2, Amount: amount, PaymentMethodID: 42, Token: string(someID), CreatedByUserID: 3,
+			Deadline: at, Before: plan.Created, Resent: true, Adopt: true,
 		},
-		{ID: someID, Revision: 2, CardID: string(someID), Phase: plan.Baseline, Seen: seen},
+		Park:     &plan.Park{Reason: plan.UnknownCapture, Seen: seen, Since: at, Detail: "v4 said nothing", TrackingID: "t-1"},
+		Answered: &plan.Observation{StateText: "Paused", AmountFault: "no gross value"},
+	}
+	return []recordAndLines{
+		{Record: plan.Record{ID: someID, Revision: 1}},
+		{Record: held, Lines: sampleEntries(), Last: 12},
+		{Record: full, Lines: sampleEntries()[1:], Last: 12},
+		{Record: plan.Record{ID: someID, Revision: 2, Phase: plan.Baseline, Seen: seen}, Last: 6},
 	}
 }
 
+// sampleEntries are lines whose fields are stored in every way.
 func sampleEntries() []plan.Entry {
+	at := time.UnixMilli(1_790_000_000_123)
+	amount := preauth.Money{Amount: decimal.RequireFromString("123.45"), Currency: "EUR"}
+	other := preauth.Money{Amount: decimal.RequireFromString("-1.5"), Currency: "KWD"}
 	return []plan.Entry{
 		{ID: someID, Seq: 7},
 		{
-			ID: someID, Seq: 7, At: time.UnixMilli(1_790_000_000_123), Event: "create.applied", CycleID: "c", Action: plan.Create, Attempt: 1,
-			Phase: plan.Created, Amount: preauth.Money{Amount: decimal.RequireFromString("1.5"), Currency: "KWD"}, PaymentMethodID: 4,
-			Identity: 5, Status: 200, TrackingID: "t", Reason: plan.Rejected, Note: "a note",
+			ID: someID, Seq: 8, At: at, Event: "create.intent", CycleID: string(someID), Action: plan.Create, Attempt: 1,
+			Phase: plan.Creating, Amount: amount, PaymentMethodID: 4, RequestID: string(someID),
 		},
+		{
+			ID: someID, Seq: 10, At: at.Add(time.Second), Event: "create.applied", CycleID: string(someID), Action: plan.Create, Attempt: 1,
+			Phase: plan.Created, Amount: amount, PaymentMethodID: 4, Identity: 5, Status: 200, TrackingID: "t", RequestID: "no UUID",
+		},
+		{
+			ID: someID, Seq: 11, At: at.Add(-time.Hour), Event: "an event of another day", CycleID: "c", Action: plan.Capture, Attempt: -2,
+			Phase: plan.Created, Amount: other, PaymentMethodID: 5, Identity: 6, Status: -1, Reason: plan.Rejected, Note: "a note",
+			RequestID: "no UUID",
+		},
+		{ID: someID, Seq: 12, Phase: plan.Released, Amount: other, PaymentMethodID: 5, Identity: 6, CycleID: "c"},
 	}
 }
 
 func sampleProperties() []plan.Property {
 	at := time.UnixMilli(1_790_000_000_123)
 	return []plan.Property{{Enterprise: someID}, {
-		Enterprise: someID, Revision: 3, Name: "prague", Sink: "v4", Cycle: 8, FirstRunDone: true, ObservedSince: at, ObservedFirstRunDone: true,
+		Enterprise: someID, Revision: 3, Name: "prague", Sink: "v4", Cycle: 8, FirstRunDone: true, ObservedSince: at, ObservedFirstRunDone: true, HeldFrom: at,
+		Unlisted: &plan.Unlisted{List: [32]byte{1, 31: 2}, Revision: 3, Customers: []preauth.ID{someID, someID}},
 		LastCycle: &plan.CycleReport{
 			CycleID: "c", Started: at, Finished: at, OK: true, Error: "e", Fuse: true, Counts: plan.Counts{Polled: 1, Failed: 2},
 		},

@@ -14,6 +14,12 @@ func (l *Ledger) Backup(ctx context.Context, path string) error {
 	return Receive(ctx, path, l.options.Now(), func(to io.Writer) error { return l.CopyTo(ctx, to) })
 }
 
+// WithLog gives a file that is made a log of so many bytes.
+func (o Options) WithLog(bytes int) Options {
+	o.logSize = bytes
+	return o
+}
+
 // Seal makes a document, for tests that change a file behind the ledger's back.
 func Seal(bucket string, key, body []byte) []byte { return seal(bucket, key, body) }
 
@@ -24,5 +30,9 @@ func PutTally(tx *bolt.Tx, key []byte, sum plan.Tally) error {
 		return err
 	}
 	l := &Ledger{codec: c}
-	return l.putTally(tx.Bucket([]byte(bucketTallies)), key, sum)
+	value, err := l.encodeTally(key, sum)
+	if err != nil {
+		return err
+	}
+	return tx.Bucket([]byte(bucketTallies)).Put(key, value)
 }

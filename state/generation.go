@@ -8,8 +8,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-
-	bolt "go.etcd.io/bbolt"
 )
 
 // The generation is a number that grows with every start that writes. It is
@@ -113,7 +111,7 @@ func (l *Ledger) firstGeneration() error {
 		return nil // what is there, or cannot be looked at, has been judged at the start
 	}
 	var about wireFile
-	if err := l.view(func(tx *bolt.Tx) error { return l.getFile(tx, &about) }); err != nil || about.Generation > 0 {
+	if err := l.view(func(s snapshot) error { return l.getFile(s.tx, &about) }); err != nil || about.Generation > 0 {
 		return err
 	}
 	return l.putBeside(0, about.ID)

@@ -26,18 +26,40 @@ func guard(path string, f func() error) (err error) {
 }
 
 // view runs f in a read transaction. What it is given dies with it.
-func (l *Ledger) view(f func(tx *bolt.Tx) error) error {
+func (l *Ledger) view(f func(s snapshot) error) error {
 	l.swap.RLock()
 	defer l.swap.RUnlock()
 	if err := l.readable(); err != nil {
 		return err
 	}
 	return guard(l.options.Path, func() error {
-		return l.db.View(func(tx *bolt.Tx) error {
-			defer l.touched(tx, viewWeight)
-			return f(tx)
-		})
+		s, err := l.begin()
+		if err != nil {
+			return err
+		}
+		defer func() {
+			l.touched(s.tx, viewWeight)
+			_ = s.tx.Rollback()
+		}()
+		return f(s)
 	})
+}
+
+// begin starts a read transaction, with what the log holds besides. Each transaction
+// that writes leaves a new layer, and only then the next group comes: whoever finds the
+// same one before and after it has begun has a layer and the trees under it.
+func (l *Ledger) begin() (snapshot, error) {
+	for {
+		recent := l.recent.Load()
+		tx, err := l.db.Begin(false)
+		if err != nil {
+			return snapshot{}, err
+		}
+		if l.recent.Load() == recent {
+			return snapshot{l: l, tx: tx, recent: recent.now(), enterprises: l.enterprises.Load()}, nil
+		}
+		_ = tx.Rollback()
+	}
 }
 
 // A reader leaves the pages it has touched mapped, and its neighbours with them,
@@ -69,18 +91,21 @@ func (l *Ledger) readable() error {
 	}
 }
 
-// update runs f in a write transaction and makes it durable. An error of f
-// leaves no trace and changes nothing else, unless it is a Failed one. When the
-// commit itself fails the ledger is final: a failed commit may be visible or not,
-// so nothing decided after it can be trusted.
-func (l *Ledger) update(f func(tx *bolt.Tx) error) error {
+// update runs f in a transaction that writes to the trees, once they are up to date, and
+// makes it durable. An error of f leaves no trace and changes nothing else, unless it is
+// a Failed one. When the commit itself fails the ledger is final: a failed commit may be
+// visible or not, so nothing decided after it can be trusted.
+func (l *Ledger) update(f func(s snapshot) error) error {
 	l.writing.Lock()
 	defer l.writing.Unlock()
-	return l.updateLocked(f)
+	if err := l.fold(); err != nil {
+		return err
+	}
+	return l.transact(f)
 }
 
-// updateLocked is update for a caller that holds writing.
-func (l *Ledger) updateLocked(f func(tx *bolt.Tx) error) error {
+// transact is update for who holds writing and has folded.
+func (l *Ledger) transact(f func(s snapshot) error) error {
 	l.swap.RLock()
 	defer l.swap.RUnlock()
 	if err := l.writable(); err != nil {
@@ -89,7 +114,7 @@ func (l *Ledger) updateLocked(f func(tx *bolt.Tx) error) error {
 	committing := false
 	err := guard(l.options.Path, func() error {
 		return l.db.Update(func(tx *bolt.Tx) error {
-			if err := f(tx); err != nil {
+			if err := f(snapshot{l: l, tx: tx, enterprises: l.enterprises.Load()}); err != nil {
 				return err
 			}
 			l.touched(tx, viewWeight)
@@ -98,7 +123,8 @@ func (l *Ledger) updateLocked(f func(tx *bolt.Tx) error) error {
 		})
 	})
 	if err == nil {
-		return nil
+		l.recent.Store(newRecent())
+		return l.findLog()
 	}
 	if _, ok := errors.AsType[*panicked](err); ok {
 		l.broken.Store(true)

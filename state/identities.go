@@ -5,8 +5,10 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"math/bits"
+	"slices"
 
-	bolt "go.etcd.io/bbolt"
+	"github.com/google/uuid"
 
 	"github.com/preauth-sync/preauth-sync/preauth"
 	"github.com/preauth-sync/preauth-sync/sync/plan"
@@ -15,33 +17,103 @@ import (
 // An identity of a sink belongs to one record. A record's sink is its
 // property's when the identity is stored, and stays so: a property that moves to
 // another sink takes no identity with it.
+//
+// Sinks count their identities up, so the owners of sixteen that follow each other stand
+// in one document: a bit for each that has one, the first the lowest, then their Ids.
 
-func identityKey(sink string, identity int64) []byte {
-	return binary.BigEndian.AppendUint64(append([]byte(sink), 0), uint64(identity))
+// identitiesOf is how many identities stand in one document.
+const identitiesOf = 16
+
+// owners are those of a document's identities.
+type owners struct {
+	mask uint16
+	ids  []uuid.UUID
+}
+
+// identityKey gives the key of the document that an identity stands in, and its position
+// there.
+func identityKey(sink string, identity int64) (key []byte, at int) {
+	key = append([]byte(sink), 0)
+	return binary.BigEndian.AppendUint64(key, uint64(identity)/identitiesOf), int(uint64(identity) % identitiesOf)
+}
+
+// index gives where the Id of a position stands, and whether it has one.
+func (o owners) index(at int) (index int, owned bool) {
+	return bits.OnesCount16(o.mask & (1<<at - 1)), o.mask&(1<<at) != 0
+}
+
+// set gives a position to a record.
+func (o *owners) set(at int, id uuid.UUID) {
+	index, owned := o.index(at)
+	if owned {
+		o.ids[index] = id
+		return
+	}
+	o.mask |= 1 << at
+	o.ids = slices.Insert(o.ids, index, id)
+}
+
+func (o *owners) unset(at int) {
+	index, owned := o.index(at)
+	if owned {
+		o.mask &^= 1 << at
+		o.ids = slices.Delete(o.ids, index, index+1)
+	}
+}
+
+// encode gives the document, nil where nothing is owned.
+func (o owners) encode(key []byte) []byte {
+	if o.mask == 0 {
+		return nil
+	}
+	body := binary.BigEndian.AppendUint16(nil, o.mask)
+	for _, id := range o.ids {
+		body = append(body, id[:]...)
+	}
+	return seal(bucketIdentities, key, body)
+}
+
+func (l *Ledger) decodeOwners(key, value []byte) (o owners, err error) {
+	if value == nil {
+		return o, nil
+	}
+	body, err := unseal(bucketIdentities, key, value)
+	if err != nil {
+		return o, l.fault(bucketIdentities, key, err)
+	}
+	const maskLength = 2
+	if len(body) > maskLength {
+		o.mask = binary.BigEndian.Uint16(body)
+	}
+	if o.mask == 0 || len(body) != maskLength+idLength*bits.OnesCount16(o.mask) {
+		return o, l.fault(bucketIdentities, key, fmt.Errorf("it has %d bytes for the mask %x", len(body), o.mask))
+	}
+	for id := range slices.Chunk(body[maskLength:], idLength) {
+		o.ids = append(o.ids, uuid.UUID(id))
+	}
+	return o, nil
 }
 
 // Owner gives the record that holds an identity of a sink, and whether one does.
 func (l *Ledger) Owner(ctx context.Context, sink string, identity int64) (owner preauth.ID, ok bool, err error) {
-	err = l.viewNow(ctx, func(tx *bolt.Tx) error {
-		owner, ok, err = l.owner(tx, identityKey(sink, identity))
+	err = l.viewNow(ctx, func(s snapshot) error {
+		owner, ok, err = l.owner(s, sink, identity)
 		return err
 	})
 	return owner, ok, err
 }
 
-func (l *Ledger) owner(tx *bolt.Tx, key []byte) (preauth.ID, bool, error) {
-	value := tx.Bucket([]byte(bucketIdentities)).Get(key)
-	if value == nil {
+func (l *Ledger) owner(s snapshot, sink string, identity int64) (preauth.ID, bool, error) {
+	key, at := identityKey(sink, identity)
+	all, err := l.decodeOwners(key, s.get(bucketIdentities, key))
+	if err != nil {
+		return "", false, err
+	}
+	index, owned := all.index(at)
+	if !owned {
 		return "", false, nil
 	}
-	id, err := unseal(bucketIdentities, key, value)
-	if err == nil && len(id) != idLength {
-		err = fmt.Errorf("an owner of %d bytes", len(id))
-	}
-	if err != nil {
-		return "", false, l.fault(bucketIdentities, key, err)
-	}
-	return keyID(id), true, nil
+	return preauth.ID(all.ids[index].String()), true, nil
 }
 
 // beginsCapture tells whether a record is put so that its capture can be sent.
@@ -64,7 +136,7 @@ func (s *stager) captures(property *plan.Property) error {
 		if err != nil {
 			return err
 		}
-		owner, owned, err := s.l.owner(s.tx, identityKey(sink, t.now.Identity))
+		owner, owned, err := s.l.owner(s.snapshot, sink, t.now.Identity)
 		if err != nil {
 			return err
 		}
@@ -78,19 +150,18 @@ func (s *stager) captures(property *plan.Property) error {
 
 // identities gives up what records no longer hold, then claims what they hold now.
 func (s *stager) identities(property *plan.Property) error {
-	free := make(map[string]bool)
 	for _, t := range s.transitions {
 		if t.old.Identity == 0 || t.old.Identity == t.now.Identity {
 			continue
 		}
-		key, err := s.claimed(t.old)
+		sink, err := s.claimed(t.old)
 		if err != nil {
 			return err
 		}
-		free[string(key)] = true
-		s.writes = append(s.writes, write{bucket: bucketIdentities, key: key})
+		if err := s.setOwner(sink, t.old.Identity, ""); err != nil {
+			return err
+		}
 	}
-	taken := make(map[string]preauth.ID)
 	for _, t := range s.transitions {
 		if t.now.Identity == 0 || t.old.Identity == t.now.Identity {
 			continue
@@ -99,24 +170,38 @@ func (s *stager) identities(property *plan.Property) error {
 		if err != nil {
 			return err
 		}
-		key := identityKey(sink, t.now.Identity)
-		owner, owned := taken[string(key)]
-		if !owned && !free[string(key)] {
-			if owner, owned, err = s.l.owner(s.tx, key); err != nil {
-				return err
-			}
+		owner, owned, err := s.l.owner(s.snapshot, sink, t.now.Identity)
+		if err != nil {
+			return err
 		}
 		if owned {
 			return fmt.Errorf("identity %d of sink %q, claimed by %s, is that of %s: %w",
 				t.now.Identity, sink, t.now.ID, owner, plan.ErrIdentityTaken)
 		}
-		taken[string(key)] = t.now.ID
-		id, err := idKey(t.now.ID)
+		if err := s.setOwner(sink, t.now.Identity, t.now.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// setOwner gives an identity to a record, or to none for "".
+func (s *stager) setOwner(sink string, identity int64, owner preauth.ID) error {
+	key, at := identityKey(sink, identity)
+	all, err := s.l.decodeOwners(key, s.get(bucketIdentities, key))
+	if err != nil {
+		return err
+	}
+	if owner == "" {
+		all.unset(at)
+	} else {
+		id, err := idKey(owner)
 		if err != nil {
 			return err
 		}
-		s.writes = append(s.writes, write{bucket: bucketIdentities, key: key, value: seal(bucketIdentities, key, id)})
+		all.set(at, uuid.UUID(id))
 	}
+	s.own.put(bucketIdentities, key, all.encode(key))
 	return nil
 }
 
@@ -132,25 +217,24 @@ func (s *stager) sinkOf(enterprise preauth.ID, property *plan.Property) (string,
 	if err != nil {
 		return "", err
 	}
-	stored, _, err := s.l.property(key, s.stored(bucketProperties, key))
+	stored, _, err := s.l.property(key, s.get(bucketProperties, key))
 	return stored.Sink, err
 }
 
 // claimed finds under which sink a record holds its identity.
-func (s *stager) claimed(r plan.Record) ([]byte, error) {
-	cursor := s.tx.Bucket([]byte(bucketIdentities)).Cursor()
-	for each, _ := cursor.First(); each != nil; {
-		sink, _, _ := bytes.Cut(each, []byte{0})
-		key := identityKey(string(sink), r.Identity)
-		owner, ok, err := s.l.owner(s.tx, key)
+func (s *stager) claimed(r plan.Record) (sink string, err error) {
+	all := s.cursor(bucketIdentities)
+	for key, _ := all.First(); key != nil; {
+		name, _, _ := bytes.Cut(key, []byte{0})
+		owner, ok, err := s.l.owner(s.snapshot, string(name), r.Identity)
 		if err != nil {
-			return nil, err
+			return "", err
 		}
 		if ok && owner == r.ID {
-			return key, nil
+			return string(name), nil
 		}
 		// The next sink: no name contains a zero byte.
-		each, _ = cursor.Seek(append(bytes.Clone(sink), 1))
+		key, _ = all.Seek(append(bytes.Clone(name), 1))
 	}
-	return nil, corrupt(s.l.options.Path, "identity %d of record %s is missing from the index", r.Identity, r.ID)
+	return "", corrupt(s.l.options.Path, "identity %d of record %s is missing from the index", r.Identity, r.ID)
 }

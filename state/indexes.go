@@ -7,9 +7,6 @@ import (
 	"slices"
 	"time"
 
-	bolt "go.etcd.io/bbolt"
-
-	"github.com/preauth-sync/preauth-sync/preauth"
 	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
 
@@ -21,16 +18,16 @@ type recordIndex struct {
 	key func(plan.Record) ([]byte, error)
 }
 
-func unfinishedIndex() recordIndex { return recordIndex{bucketUnfinished, unfinishedKey} }
-func parkedIndex() recordIndex     { return recordIndex{bucketParked, parkedKey} }
+func inFlightIndex() recordIndex { return recordIndex{bucketInFlight, inFlightKey} }
+func parkedIndex() recordIndex   { return recordIndex{bucketParked, parkedKey} }
 
-func recordIndexes() []recordIndex { return []recordIndex{unfinishedIndex(), parkedIndex()} }
+func recordIndexes() []recordIndex { return []recordIndex{inFlightIndex(), parkedIndex()} }
 
-func unfinishedKey(r plan.Record) ([]byte, error) {
-	if !r.Unfinished() {
+func inFlightKey(r plan.Record) ([]byte, error) {
+	if !r.Phase.InFlight() {
 		return nil, nil
 	}
-	return pairKey(r.Enterprise, r.ID)
+	return idKey(r.ID)
 }
 
 // parkedKey sorts the marks of an enterprise by their age.
@@ -71,57 +68,39 @@ func (s *stager) reindex(index recordIndex, t transition) error {
 	return nil
 }
 
-// Unfinished hands over the unfinished records of one enterprise, or of all
-// for "". What is committed meanwhile may be seen or not.
-func (l *Ledger) Unfinished(ctx context.Context, enterprise preauth.ID, visit func(plan.Record) error) error {
-	var prefix []byte
-	if enterprise != "" {
-		var err error
-		if prefix, err = idKey(enterprise); err != nil {
-			return err
-		}
+// index puts or deletes a key of a bucket of keys.
+func (s *stager) index(bucket string, key []byte, present bool) {
+	var value []byte
+	if present {
+		value = seal(bucket, key, nil)
 	}
-	return scan(ctx, l, bucketUnfinished, prefix, l.indexed(unfinishedIndex()), visit)
+	s.own.put(bucket, key, value)
+}
+
+// InFlight hands over the records in flight, of every enterprise, in the order of their
+// Ids. What is committed meanwhile may be seen or not.
+func (l *Ledger) InFlight(ctx context.Context, visit func(plan.Record) error) error {
+	return scan(ctx, l, bucketInFlight, nil, l.indexed(inFlightIndex()), visit)
 }
 
 // Parked hands over the parked records, those of one enterprise after those of
 // another, the oldest mark first. What is committed meanwhile may be seen or
 // not, and a record whose mark is replaced meanwhile may be seen twice.
 func (l *Ledger) Parked(ctx context.Context, visit func(plan.Record) error) error {
-	// A file of the first schema has no index, and while it is open nobody writes.
-	var parked [][]byte
-	err := l.viewNow(ctx, func(tx *bolt.Tx) (err error) {
-		if tx.Bucket([]byte(bucketParked)) == nil {
-			_, parked, err = l.countRecords(tx)
-		}
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	for _, key := range parked {
-		r, _, err := l.Record(ctx, keyID(key[len(key)-idLength:]))
-		if err != nil {
-			return err
-		}
-		if err := visit(r); err != nil {
-			return err
-		}
-	}
 	return scan(ctx, l, bucketParked, nil, l.indexed(parkedIndex()), visit)
 }
 
 // indexed turns a key of an index into its record, which must agree.
-func (l *Ledger) indexed(index recordIndex) func(tx *bolt.Tx, key, value []byte) (plan.Record, error) {
-	return func(tx *bolt.Tx, key, value []byte) (plan.Record, error) {
+func (l *Ledger) indexed(index recordIndex) func(s snapshot, key, value []byte) (plan.Record, error) {
+	return func(s snapshot, key, value []byte) (plan.Record, error) {
 		if _, err := unseal(index.bucket, key, value); err != nil {
 			return plan.Record{}, l.fault(index.bucket, key, err)
 		}
-		if len(key) <= idLength {
+		if len(key) < idLength {
 			return plan.Record{}, corrupt(l.options.Path, "the index of %s records holds %x", index.bucket, key)
 		}
 		id := key[len(key)-idLength:]
-		r, _, err := l.record(tx, keyID(id), bytes.Clone(id))
+		r, _, err := l.record(s, keyID(id), bytes.Clone(id))
 		if err != nil {
 			return r, err
 		}

@@ -4,14 +4,16 @@ import (
 	"encoding/binary"
 	"io"
 	"strconv"
+
+	"github.com/preauth-sync/preauth-sync/state/redo"
 )
 
 const (
 	// application marks a file as this program's.
 	application = "preauth-sync state"
 	// schema is the version of the buckets, keys and documents. A file of an earlier
-	// one is migrated when it is opened ReadWrite.
-	schema = 4
+	// one is migrated when it is opened.
+	schema = 5
 
 	keyApplication = "application"
 	keySchema      = "schema"
@@ -24,6 +26,12 @@ type inspection struct {
 	schema int
 	// pages is the number in use.
 	pages uint64
+	// log is where the redo log stands, and epoch the one that counts.
+	log   redo.Run
+	epoch uint64
+	// recent is what the log holds of the epoch; used tells that there is anything of it.
+	recent *recent
+	used   bool
 	// stored is set when there is anything but what the file says of itself.
 	stored bool
 }
@@ -60,23 +68,36 @@ func inspect(path string, file io.ReaderAt, h head, c codec) (inspection, error)
 	if err != nil {
 		return inspection{}, err
 	}
-	names := buckets(found.schema)
+	names := buckets()
+	if found.schema < schema {
+		names = earlierBuckets(found.schema)
+	}
 	if !nested || len(roots) != len(names) {
 		return inspection{}, corrupt(path, "it has %d buckets instead of %d, or something beside them", len(roots), len(names))
 	}
+	checks := make(map[string]*bucketCheck, len(names))
 	for _, name := range names {
-		root, ok := roots[name]
-		if !ok {
+		if _, ok := roots[name]; !ok {
 			return inspection{}, corrupt(path, "the bucket %q is missing", name)
 		}
-		if name == bucketMeta {
-			continue // identify has read it
+		switch name {
+		case bucketMeta: // identify has read it
+		case bucketLog:
+			if found.log, err = checkLog(p, roots[name], found.file.ID); err != nil {
+				return inspection{}, err
+			}
+		default:
+			checks[name] = newBucketCheck(path, name, found.schema)
 		}
-		stored, err := checkBucket(p, name, root)
-		if err != nil {
-			return inspection{}, err
+	}
+	if err := checkBuckets(p, roots, checks); err != nil {
+		return inspection{}, err
+	}
+	for name, check := range checks {
+		found.stored = found.stored || check.stored
+		if want := sequenceOf(name, found.schema, checks); roots[name].sequence != want {
+			return inspection{}, corrupt(path, "the sequence of %s is %d and should be %d", name, roots[name].sequence, want)
 		}
-		found.stored = found.stored || stored
 	}
 	if id, lost := p.lost(); lost {
 		return inspection{}, corrupt(path, "page %d is neither in use nor free", id)
@@ -129,37 +150,43 @@ func identify(p *pages, roots map[string]bucketRoot, c codec) (inspection, error
 	if err := c.get(bucketMeta, []byte(keyFile), values[keyFile], &w); err != nil {
 		return inspection{}, corrupt(p.path, "what it says of itself: %v", err)
 	}
-	if len(values) != 3 || root.sequence != 0 {
+	found := inspection{file: w, schema: int(version)}
+	expected := 3
+	if found.schema == schema {
+		expected = 4
+		if found.epoch, err = unsealNumber(bucketMeta, []byte(keyEpoch), values[keyEpoch]); err != nil {
+			return inspection{}, corrupt(p.path, "the epoch of its log: %v", err)
+		}
+	}
+	if len(values) != expected || root.sequence != 0 {
 		return inspection{}, corrupt(p.path, "it says more of itself than it should")
 	}
-	return inspection{file: w, schema: int(version)}, nil
+	return found, nil
 }
 
-// checkBucket checks every document of a bucket, and the bucket's sequence: the
-// journal's is that of its highest line, every other bucket has none. It tells
-// whether there are any.
-func checkBucket(p *pages, name string, root bucketRoot) (stored bool, err error) {
-	var highest uint64
-	err = p.bucket(root, func(e element) error {
-		stored = true
-		if e.bucket {
-			return corrupt(p.path, "%s %x is a bucket", name, e.key)
-		}
-		if _, err := unseal(name, e.key, e.value); err != nil {
-			return corrupt(p.path, "%s: %v", describe(name, e.key), err)
-		}
-		if name == bucketJournal && len(e.key) == idLength+seqLength {
-			highest = max(highest, binary.BigEndian.Uint64(e.key[idLength:]))
-		}
-		return nil
-	})
-	if err != nil {
-		return stored, err
+// checkLog gives where the log stands. What the log holds is not looked at: while the
+// file is open it is being written.
+func checkLog(p *pages, root bucketRoot, owner string) (redo.Run, error) {
+	if root.inline != nil || root.sequence != 0 {
+		return redo.Run{}, corrupt(p.path, "its log is not what it should be")
 	}
-	if root.sequence != highest {
-		return stored, corrupt(p.path, "the sequence of %s is %d and should be %d", name, root.sequence, highest)
+	if _, _, err := p.reach(root.page, 1, leafFlag); err != nil {
+		return redo.Run{}, err
 	}
-	return stored, nil
+	return runOf(p.path, p.file, p.head.pageSize, root.page, owner)
+}
+
+// sequenceOf gives what a bucket's sequence should be: where the newest journal lines
+// are, the number of the newest; every other bucket has none.
+func sequenceOf(bucket string, version int, checks map[string]*bucketCheck) uint64 {
+	switch {
+	case version == schema && bucket == bucketRecords:
+		return max(checks[bucketRecords].newest, checks[bucketJournal].newest)
+	case version < schema && bucket == bucketJournal:
+		return checks[bucketJournal].newest
+	default:
+		return 0
+	}
 }
 
 // describe names a document for people.
@@ -175,9 +202,13 @@ func describe(bucket string, key []byte) string {
 		}
 	case bucketJournal:
 		if len(key) == idLength+seqLength {
-			return "journal line " + strconv.FormatUint(binary.BigEndian.Uint64(key[idLength:]), 10) + " of " + string(keyID(key[:idLength]))
+			return "journal lines from " + strconv.FormatUint(binary.BigEndian.Uint64(key[idLength:]), 10) + " of " + string(keyID(key[:idLength]))
 		}
-	case bucketUnfinished, bucketParked, bucketCustomers, bucketDiscovered, bucketObserved, bucketObservedReads:
+	case bucketCustomers, bucketPasses:
+		if len(key) == numberLength+idLength {
+			return bucket + " " + strconv.Itoa(int(keyNumber(key))) + " " + string(keyID(key[numberLength:]))
+		}
+	case bucketUnfinished, bucketParked, bucketDiscovered, bucketObserved, bucketObservedReads:
 		if len(key) >= 2*idLength {
 			return bucket + " " + string(keyID(key[:idLength])) + " " + string(keyID(key[len(key)-idLength:]))
 		}

@@ -14,52 +14,45 @@ import (
 
 // The buckets. A file has all of its schema's from its creation, and no others.
 const (
-	bucketMeta       = "meta"       // application, schema, file
-	bucketRecords    = "records"    // id → record
-	bucketUnfinished = "unfinished" // enterprise, id → nothing: an index of records
-	bucketIdentities = "identities" // sink name, 0, identity → id: an index of records
-	bucketJournal    = "journal"    // id, sequence → entry
-	bucketCustomers  = "customers"  // enterprise, customer → the cycle first read in
-	bucketProperties = "properties" // enterprise → property
-	bucketSinks      = "sinks"      // name → sink
-	bucketHighest    = "highest"    // sink name → identity
-	bucketTokens     = "tokens"     // sink name, 0, token → token
-	bucketUnmatched  = "unmatched"  // the same key → nothing: an index of tokens
+	bucketMeta        = "meta"        // application, schema, file
+	bucketEnterprises = "enterprises" // number → enterprise, how often its pending customers have changed
+	bucketRecords     = "records"     // id → record and the newest lines of its journal
+	bucketJournal     = "journal"     // id, sequence of the first → older lines of a long journal
+	bucketCustomers   = "customers"   // number, customer → what is known of the customer
+	bucketUnfinished  = "unfinished"  // number, customer or zeros, id → nothing: records that no customer's document has
+	bucketInFlight    = "in_flight"   // id → nothing: an index of records
+	bucketParked      = "parked"      // enterprise, since, id → nothing: an index of records
+	bucketIdentities  = "identities"  // sink name, 0, identity / 16 → ids: an index of records
+	bucketTallies     = "tallies"     // enterprise → what its records add up to
+	bucketPasses      = "passes"      // number, first customer → pass
+	bucketProperties  = "properties"  // enterprise → property
+	bucketSinks       = "sinks"       // name → sink
+	bucketHighest     = "highest"     // sink name → identity
+	bucketTokens      = "tokens"      // sink name, 0, token → token
+	bucketUnmatched   = "unmatched"   // the same key → nothing: an index of tokens
+	bucketDiscovered  = "discovered"  // enterprise, customer → until when it is in a window, in seconds since 1970
+	bucketPauses      = "pauses"      // enterprise, zeros for all → since when, in milliseconds since 1970
+	bucketLookedUp    = "looked_up"   // sink name, 0, field, 0, card → the sink's answer
+	bucketObserved    = "observed"    // enterprise, id → what would have been sent
 
-	// Since schema 2.
-	bucketParked     = "parked"     // enterprise, since, id → nothing: an index of records
-	bucketTallies    = "tallies"    // enterprise → what its records add up to
-	bucketDiscovered = "discovered" // enterprise, customer → until when it is in a window, in seconds since 1970
-
-	// Since schema 3.
-	bucketPauses = "pauses" // enterprise, zeros for all → since when, in milliseconds since 1970
-
-	// Since schema 4.
-	bucketLookedUp      = "looked_up"      // sink name, 0, field, 0, card → the sink's answer
-	bucketObserved      = "observed"       // enterprise, id → what would have been sent
 	bucketObservedReads = "observed_reads" // enterprise, customer → the cycle first read in, of the report
+
+	bucketLog = "log" // one key → room for the redo log, which is written in place
 )
 
-// buckets lists those that a file of a schema has.
-func buckets(version int) []string {
-	names := []string{
-		bucketMeta, bucketRecords, bucketUnfinished, bucketIdentities, bucketJournal, bucketCustomers,
-		bucketProperties, bucketSinks, bucketHighest, bucketTokens, bucketUnmatched,
+// buckets lists those that a file of this schema has.
+func buckets() []string {
+	return []string{
+		bucketMeta, bucketEnterprises, bucketRecords, bucketJournal, bucketCustomers, bucketUnfinished, bucketInFlight,
+		bucketParked, bucketIdentities, bucketTallies, bucketPasses, bucketProperties, bucketSinks, bucketHighest,
+		bucketTokens, bucketUnmatched, bucketDiscovered, bucketPauses, bucketLookedUp, bucketObserved, bucketObservedReads,
+		bucketLog,
 	}
-	if version >= 2 {
-		names = append(names, bucketParked, bucketTallies, bucketDiscovered)
-	}
-	if version >= 3 {
-		names = append(names, bucketPauses)
-	}
-	if version >= 4 {
-		names = append(names, bucketLookedUp, bucketObserved, bucketObservedReads)
-	}
-	return names
 }
 
 const (
 	idLength     = 16
+	numberLength = 2
 	seqLength    = 8
 	sinceLength  = 8
 	parkedLength = 2*idLength + sinceLength
@@ -111,6 +104,22 @@ func pairKey(enterprise, id preauth.ID) ([]byte, error) {
 	return append(first, second...), nil
 }
 
+// customerKey is the key of what belongs to a customer of a numbered enterprise, or to
+// none of them for "".
+func customerKey(number uint16, customer preauth.ID) ([]byte, error) {
+	id, err := optionalIDKey(customer)
+	if err != nil {
+		return nil, err
+	}
+	return append(numberKey(number), id...), nil
+}
+
+func numberKey(number uint16) []byte { return binary.BigEndian.AppendUint16(nil, number) }
+
+// keyNumber gives back the number that a key begins with.
+func keyNumber(key []byte) uint16 { return binary.BigEndian.Uint16(key) }
+
+// journalKey is the key of older lines, the first of which has that number.
 func journalKey(id []byte, seq uint64) []byte {
 	return binary.BigEndian.AppendUint64(bytes.Clone(id), seq)
 }

@@ -6,6 +6,7 @@
 package state
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -51,6 +52,9 @@ type Options struct {
 	Binding Binding
 	// OpenFile opens the database; os.OpenFile when nil. It is for fault injection.
 	OpenFile func(name string, flag int, perm os.FileMode) (*os.File, error)
+
+	// logSize is that of the redo log of a file that is made, in bytes.
+	logSize int
 }
 
 func (o Options) withDefaults() (Options, error) {
@@ -71,6 +75,9 @@ func (o Options) withDefaults() (Options, error) {
 	if o.OpenFile == nil {
 		o.OpenFile = os.OpenFile
 	}
+	if o.logSize == 0 {
+		o.logSize = logSize
+	}
 	return o, nil
 }
 
@@ -86,7 +93,12 @@ type Ledger struct {
 	swap   sync.RWMutex
 	db     *bolt.DB
 	handle *os.File
-	closed bool
+	// log belongs to who holds writing; recent is what it holds.
+	log    fileLog
+	recent atomic.Pointer[recent]
+	// earlier is the file itself where db is a copy of it that was migrated to be read.
+	earlier *bolt.DB
+	closed  bool
 	// broken is set when a write panicked: locks inside bbolt may still be held.
 	broken atomic.Bool
 	// failed and replaced are final: see Failed and Replaced.
@@ -95,6 +107,11 @@ type Ledger struct {
 
 	// touches counts what has been read since the mapped pages were let go.
 	touches atomic.Int64
+
+	// known belongs to whoever writes; about guards what others read of it. enterprises
+	// are those of what is stored, or is just being stored.
+	known       *known
+	enterprises atomic.Pointer[enterprises]
 
 	about sync.Mutex
 	file  plan.File
@@ -114,6 +131,7 @@ func (l *Ledger) File() plan.File {
 func (l *Ledger) Close() error {
 	l.writing.Lock()
 	defer l.writing.Unlock()
+	folded := l.foldLast()
 	l.swap.Lock()
 	defer l.swap.Unlock()
 	if l.closed {
@@ -124,8 +142,24 @@ func (l *Ledger) Close() error {
 		// bbolt's own Close could wait for ever. This releases the lock on the file.
 		return l.handle.Close()
 	}
-	if err := guard(l.options.Path, l.db.Close); err != nil {
-		return fmt.Errorf("closing the state file %s: %w", l.options.Path, err)
+	err := guard(l.options.Path, l.db.Close)
+	if l.earlier != nil {
+		err = errors.Join(err, guard(l.options.Path, l.earlier.Close))
 	}
-	return nil
+	if err != nil {
+		err = fmt.Errorf("closing the state file %s: %w", l.options.Path, err)
+	}
+	return errors.Join(folded, err)
+}
+
+// foldLast folds if that can be done: what cannot be folded stays in the log, and the
+// next start finds it there.
+func (l *Ledger) foldLast() error {
+	l.swap.RLock()
+	writable := l.writable()
+	l.swap.RUnlock()
+	if writable != nil {
+		return nil //nolint:nilerr // whoever was refused knows
+	}
+	return l.fold()
 }

@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"strings"
 
-	bolt "go.etcd.io/bbolt"
-
 	"github.com/preauth-sync/preauth-sync/preauth"
 	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
@@ -70,7 +68,7 @@ func (s *stager) lookedUp(answers []plan.LookedUp) error {
 			return err
 		}
 		if each.At.IsZero() {
-			s.writes = append(s.writes, write{bucket: bucketLookedUp, key: key})
+			s.own.put(bucketLookedUp, key, nil)
 			continue
 		}
 		if err := s.put(bucketLookedUp, key, toWireLookedUp(each)); err != nil {
@@ -84,18 +82,13 @@ func (s *stager) lookedUp(answers []plan.LookedUp) error {
 // by card.
 func (l *Ledger) LookedUp(ctx context.Context, sink, field string, cards []string) (map[string]plan.LookedUp, error) {
 	found := make(map[string]plan.LookedUp)
-	err := l.viewNow(ctx, func(tx *bolt.Tx) error {
-		bucket := tx.Bucket([]byte(bucketLookedUp))
-		if bucket == nil {
-			return nil // a file of an earlier schema, opened ReadOnly
-		}
+	err := l.viewNow(ctx, func(s snapshot) error {
 		for _, card := range cards {
 			key, err := lookedUpKey(sink, field, card)
 			if err != nil {
 				return err
 			}
-			value := bucket.Get(key)
-			l.touched(tx, 1)
+			value := s.get(bucketLookedUp, key)
 			if value == nil {
 				continue
 			}

@@ -5,8 +5,6 @@ import (
 	"context"
 	"fmt"
 
-	bolt "go.etcd.io/bbolt"
-
 	"github.com/preauth-sync/preauth-sync/preauth"
 	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
@@ -25,7 +23,21 @@ func (s *stager) report(batch plan.Batch) error {
 			return fmt.Errorf("the enterprise of a customer read in the report: %w", err)
 		}
 	}
-	return s.reads(bucketObservedReads, batch.ObservedReads, batch.Unobserved...)
+	return s.observedReads(batch.ObservedReads)
+}
+
+// observedReads marks customers as read in the report, if they are not yet.
+func (s *stager) observedReads(read []plan.CustomerRead) error {
+	for _, each := range read {
+		key, err := pairKey(each.Enterprise, each.CustomerID)
+		if err != nil {
+			return err
+		}
+		if s.get(bucketObservedReads, key) == nil {
+			s.own.put(bucketObservedReads, key, sealNumber(bucketObservedReads, key, each.Cycle))
+		}
+	}
+	return nil
 }
 
 func (s *stager) unobserved(enterprises []preauth.ID) error {
@@ -35,10 +47,10 @@ func (s *stager) unobserved(enterprises []preauth.ID) error {
 			return fmt.Errorf("the enterprise of a report to forget: %w", err)
 		}
 		for _, bucket := range [...]string{bucketObserved, bucketObservedReads} {
-			cursor := s.tx.Bucket([]byte(bucket)).Cursor()
-			for key, _ := cursor.Seek(prefix); bytes.HasPrefix(key, prefix); key, _ = cursor.Next() {
+			entries := s.cursor(bucket)
+			for key, _ := entries.Seek(prefix); bytes.HasPrefix(key, prefix); key, _ = entries.Next() {
 				s.l.touched(s.tx, 1)
-				s.writes = append(s.writes, write{bucket: bucket, key: bytes.Clone(key)})
+				s.own.put(bucket, key, nil)
 			}
 		}
 	}
@@ -57,7 +69,7 @@ func (s *stager) observed(entries []plan.Observed) error {
 			return fmt.Errorf("an entry of what was observed: %w", err)
 		}
 		if each.Updated.IsZero() {
-			s.writes = append(s.writes, write{bucket: bucketObserved, key: key})
+			s.own.put(bucketObserved, key, nil)
 			continue
 		}
 		wire, err := toWireObserved(each)
@@ -74,18 +86,13 @@ func (s *stager) observed(entries []plan.Observed) error {
 // Observed gives the entries of an enterprise that there are among the asked, by Id.
 func (l *Ledger) Observed(ctx context.Context, enterprise preauth.ID, ids []preauth.ID) (map[preauth.ID]plan.Observed, error) {
 	found := make(map[preauth.ID]plan.Observed)
-	err := l.viewNow(ctx, func(tx *bolt.Tx) error {
-		bucket := tx.Bucket([]byte(bucketObserved))
-		if bucket == nil {
-			return nil // a file of an earlier schema, opened ReadOnly
-		}
+	err := l.viewNow(ctx, func(s snapshot) error {
 		for _, id := range ids {
 			key, err := pairKey(enterprise, id)
 			if err != nil {
 				return err
 			}
-			value := bucket.Get(key)
-			l.touched(tx, 1)
+			value := s.get(bucketObserved, key)
 			if value == nil {
 				continue
 			}
@@ -109,14 +116,32 @@ func (l *Ledger) EachObserved(ctx context.Context, enterprise preauth.ID, visit 
 			return err
 		}
 	}
-	return scan(ctx, l, bucketObserved, prefix, func(_ *bolt.Tx, key, value []byte) (plan.Observed, error) {
+	return scan(ctx, l, bucketObserved, prefix, func(_ snapshot, key, value []byte) (plan.Observed, error) {
 		return l.decodeObserved(key, value)
 	}, visit)
 }
 
-// ObservedReads is ReadCycles of the report.
+// ObservedReads gives the cycle in which each customer was first read, of the report;
+// those never read are absent.
 func (l *Ledger) ObservedReads(ctx context.Context, enterprise preauth.ID, customers []preauth.ID) (map[preauth.ID]uint64, error) {
-	return l.readCycles(ctx, bucketObservedReads, enterprise, customers)
+	found := make(map[preauth.ID]uint64, len(customers))
+	err := l.viewNow(ctx, func(s snapshot) error {
+		for _, id := range customers {
+			key, err := pairKey(enterprise, id)
+			if err != nil {
+				return err
+			}
+			value := s.get(bucketObservedReads, key)
+			if value == nil {
+				continue
+			}
+			if found[id], err = unsealNumber(bucketObservedReads, key, value); err != nil {
+				return l.fault(bucketObservedReads, key, err)
+			}
+		}
+		return nil
+	})
+	return found, err
 }
 
 func (l *Ledger) decodeObserved(key, value []byte) (plan.Observed, error) {

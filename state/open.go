@@ -27,7 +27,8 @@ const (
 var errMoved = errors.New("it was replaced while it was being opened")
 
 // Open opens the state file. In mode ReadWrite it creates it when it is absent,
-// and brings a file of an earlier schema to this one, in one durable transaction.
+// and rewrites a file of an earlier schema as one of this; in mode ReadOnly it reads a
+// rewritten copy.
 // Refusals are an *Error, and so is an absent file in mode ReadOnly.
 // Nothing that is refused is changed.
 func Open(options Options) (*Ledger, error) {
@@ -50,7 +51,13 @@ func Open(options Options) (*Ledger, error) {
 		var found inspection
 		if found, err = l.open(options.Path); err == nil {
 			l.introduce(found.file, created)
-			if err = l.migrate(found.schema); err == nil {
+			if err = l.migrate(found); err == nil {
+				err = l.catchUp()
+			}
+			if err == nil {
+				err = l.learn()
+			}
+			if err == nil {
 				err = l.settle(found.file)
 			}
 			if err != nil {
@@ -113,7 +120,19 @@ func (l *Ledger) open(path string) (inspection, error) {
 	}
 	db.AllocSize = growth
 	l.db, l.handle = db, handle
+	l.startLog(found)
 	return found, nil
+}
+
+// catchUp folds what an earlier process has left in the log, before anything else is
+// stored.
+func (l *Ledger) catchUp() error {
+	if l.options.Mode != ReadWrite {
+		return nil
+	}
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	return l.fold()
 }
 
 // openError makes bbolt's own words a sentence.
@@ -147,6 +166,10 @@ func (l *Ledger) examine(path string, file *os.File) (inspection, error) {
 	if err != nil {
 		return inspection{}, err
 	}
+	if found.recent, found.used, err = readLog(path, file, found.log, found.epoch); err != nil {
+		return inspection{}, err
+	}
+	found.stored = found.stored || found.used
 	err = compareBinding(path, found.file, l.options.Binding)
 	if err != nil && found.blank() {
 		// It was made before the configuration was right. Settle binds it anew.

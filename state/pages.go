@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"io"
+	"math/bits"
 )
 
 // maxDepth is far above any real tree's: with 16 byte keys five levels hold
@@ -19,8 +20,20 @@ type pages struct {
 	head    head
 	seen    bitset
 	free    bitset
-	buffers [maxDepth][]byte
+	windows [maxDepth]window
 }
+
+// window is a part of the file as it was read, at one depth of a walk.
+type window struct {
+	bytes []byte
+	// from is where it begins in the file, and ahead is how much is read beyond what was
+	// asked for: pages often follow each other, and then more at a time is less work.
+	from  int64
+	ahead int64
+}
+
+// mostAhead is how much is read ahead at the most, in bytes.
+const mostAhead = 128 << 10
 
 type bitset []uint64
 
@@ -66,14 +79,22 @@ func newPages(path string, file io.ReaderAt, h head) (*pages, error) {
 // read gives a whole page with its overflow. It is valid until the next read at
 // the same depth.
 func (p *pages) read(id uint64, depth int, flags uint16) ([]byte, pageHeader, error) {
+	page, header, err := p.reach(id, depth, flags)
+	if err == nil && header.overflow > 0 {
+		page, err = p.fill(depth, int64(id)*p.head.pageSize, int64(header.overflow+1)*p.head.pageSize)
+	}
+	return page, header, err
+}
+
+// reach marks a page and its overflow as in use, and gives it without the overflow.
+func (p *pages) reach(id uint64, depth int, flags uint16) ([]byte, pageHeader, error) {
 	if id < 2 || id >= p.head.high {
 		return nil, pageHeader{}, corrupt(p.path, "a reference leads to page %d of %d", id, p.head.high)
 	}
 	if depth >= maxDepth {
 		return nil, pageHeader{}, corrupt(p.path, "its pages are nested too deeply")
 	}
-	offset := int64(id) * p.head.pageSize
-	page, err := p.fill(depth, offset, p.head.pageSize)
+	page, err := p.fill(depth, int64(id)*p.head.pageSize, p.head.pageSize)
 	if err != nil {
 		return nil, pageHeader{}, err
 	}
@@ -91,26 +112,37 @@ func (p *pages) read(id uint64, depth int, flags uint16) ([]byte, pageHeader, er
 		}
 		p.seen.set(i)
 	}
-	if span > 1 {
-		page, err = p.fill(depth, offset, int64(span)*p.head.pageSize)
-	}
-	return page, header, err
+	return page, header, nil
 }
 
 func (p *pages) fill(depth int, offset, length int64) ([]byte, error) {
-	if int64(cap(p.buffers[depth])) < length {
-		p.buffers[depth] = make([]byte, length)
+	w := &p.windows[depth]
+	end := w.from + int64(len(w.bytes))
+	if offset >= w.from && offset+length <= end {
+		return w.bytes[offset-w.from:][:length], nil
 	}
-	page := p.buffers[depth][:length]
-	if _, err := p.file.ReadAt(page, offset); err != nil {
+	if offset == end && len(w.bytes) > 0 {
+		w.ahead = min(2*w.ahead+p.head.pageSize, mostAhead)
+	} else {
+		w.ahead = 0
+	}
+	size := length + min(w.ahead, int64(p.head.high)*p.head.pageSize-offset-length)
+	if int64(cap(w.bytes)) < size {
+		w.bytes = make([]byte, size)
+	}
+	w.bytes, w.from = w.bytes[:size], offset
+	if _, err := p.file.ReadAt(w.bytes, offset); err != nil {
+		w.bytes = nil
 		return nil, &Error{Kind: Corrupt, Path: p.path, Detail: "its pages cannot be read", Err: err}
 	}
-	return page, nil
+	return w.bytes[:length], nil
 }
 
 // element is one entry of a branch or leaf page. It shares the page's memory.
 type element struct {
 	key, value []byte
+	// both are key and value, which lie next to each other.
+	both []byte
 	// child is a branch element's page.
 	child uint64
 	// bucket tells that a leaf element's value is a nested bucket.
@@ -120,23 +152,7 @@ type element struct {
 // tree hands over the leaf elements below page id, whose keys must lie from low
 // up to but without high; nil means no limit.
 func (p *pages) tree(id uint64, depth int, low, high []byte, leaf func(element) error) error {
-	page, header, err := p.read(id, depth, branchFlag|leafFlag)
-	if err != nil {
-		return err
-	}
-	// An emptied bucket becomes a small one, and an emptied page is taken out.
-	// Only the root bucket's page may be empty.
-	if header.count == 0 && id != p.head.root {
-		return corrupt(p.path, "page %d is empty", id)
-	}
-	if header.flags == leafFlag {
-		return p.elements(page, header, low, high, leaf)
-	}
-	children := make([]element, 0, header.count)
-	err = p.elements(page, header, low, high, func(e element) error {
-		children = append(children, e)
-		return nil
-	})
+	children, err := p.children(id, depth, low, high, leaf)
 	if err != nil {
 		return err
 	}
@@ -148,6 +164,45 @@ func (p *pages) tree(id uint64, depth int, low, high []byte, leaf func(element) 
 		if err := p.tree(each.child, depth+1, each.key, next, leaf); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// children gives the elements of a branch page, which are valid until the next read at
+// the same depth, or hands over those of a leaf page.
+func (p *pages) children(id uint64, depth int, low, high []byte, leaf func(element) error) ([]element, error) {
+	page, header, err := p.read(id, depth, branchFlag|leafFlag)
+	if err != nil {
+		return nil, err
+	}
+	// An emptied bucket becomes a small one, and an emptied page is taken out.
+	// Only the root bucket's page may be empty.
+	if header.count == 0 && id != p.head.root {
+		return nil, corrupt(p.path, "page %d is empty", id)
+	}
+	if header.flags == leafFlag {
+		return nil, p.elements(page, header, low, high, leaf)
+	}
+	children := make([]element, 0, header.count)
+	err = p.elements(page, header, low, high, func(e element) error {
+		children = append(children, e)
+		return nil
+	})
+	return children, err
+}
+
+// apart gives a walk of other pages of the same snapshot, which may go on at the same
+// time; join takes what it has seen.
+func (p *pages) apart() *pages {
+	return &pages{path: p.path, file: p.file, head: p.head, seen: newBitset(p.head.high), free: p.free}
+}
+
+func (p *pages) join(other *pages) error {
+	for i, seen := range other.seen {
+		if twice := p.seen[i] & seen; twice != 0 {
+			return corrupt(p.path, "page %d is in use twice", i*64+bits.TrailingZeros64(twice))
+		}
+		p.seen[i] |= seen
 	}
 	return nil
 }
@@ -180,7 +235,8 @@ func (p *pages) elements(page []byte, header pageHeader, low, high []byte, visit
 			return corrupt(p.path, "element %d of page %d is not where it should be", i, header.id)
 		}
 		e.key = page[expected : expected+keyLength]
-		e.value = page[expected+keyLength : expected+keyLength+valueLength]
+		e.both = page[expected : expected+keyLength+valueLength]
+		e.value = e.both[keyLength:]
 		expected += keyLength + valueLength
 		if i == 0 && low != nil && bytes.Compare(e.key, low) < 0 ||
 			i > 0 && bytes.Compare(e.key, last) <= 0 || high != nil && bytes.Compare(e.key, high) >= 0 {

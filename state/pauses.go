@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	bolt "go.etcd.io/bbolt"
-
 	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
 
@@ -21,7 +19,7 @@ func (s *stager) pauses(pauses []plan.Pause) error {
 		if !each.Since.IsZero() {
 			value = sealNumber(bucketPauses, key, uint64(toMillis(each.Since)))
 		}
-		s.writes = append(s.writes, write{bucket: bucketPauses, key: key, value: value})
+		s.own.put(bucketPauses, key, value)
 	}
 	return nil
 }
@@ -29,12 +27,8 @@ func (s *stager) pauses(pauses []plan.Pause) error {
 // Pauses gives what is paused, by enterprise, the pause of all first.
 func (l *Ledger) Pauses(ctx context.Context) ([]plan.Pause, error) {
 	var all []plan.Pause
-	err := l.viewNow(ctx, func(tx *bolt.Tx) error {
-		bucket := tx.Bucket([]byte(bucketPauses))
-		if bucket == nil {
-			return nil // a file of an earlier schema, opened ReadOnly
-		}
-		return bucket.ForEach(func(key, value []byte) error {
+	err := l.viewNow(ctx, func(s snapshot) error {
+		return s.forEach(bucketPauses, func(key, value []byte) error {
 			p, err := decodePause(key, value)
 			if err != nil {
 				return l.fault(bucketPauses, key, err)

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	bolt "go.etcd.io/bbolt"
-
 	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
 
@@ -15,11 +13,11 @@ func (l *Ledger) Rebind(ctx context.Context, to Binding) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("the state file was not bound to other addresses: %w", err)
 	}
-	err := l.update(func(tx *bolt.Tx) error {
-		if err := l.unbindSinks(tx); err != nil {
+	err := l.update(func(s snapshot) error {
+		if err := l.unbindSinks(s); err != nil {
 			return err
 		}
-		return l.changeFile(tx, func(about *wireFile) {
+		return l.changeFile(s, func(about *wireFile) {
 			about.ConnectorAddress, about.SinkAddress = to.ConnectorAddress, to.SinkAddress
 		})
 	})
@@ -36,28 +34,18 @@ func (l *Ledger) Rebind(ctx context.Context, to Binding) error {
 }
 
 // unbindSinks takes their addresses from the sinks' documents.
-func (l *Ledger) unbindSinks(tx *bolt.Tx) error {
-	bucket := tx.Bucket([]byte(bucketSinks))
-	var bound []plan.Sink
-	err := bucket.ForEach(func(key, value []byte) error {
+func (l *Ledger) unbindSinks(s snapshot) error {
+	group := l.stage(s)
+	err := s.forEach(bucketSinks, func(key, value []byte) error {
 		sink, _, err := l.sink(key, value)
-		if sink.Address != "" {
-			bound = append(bound, sink)
+		if err != nil || sink.Address == "" {
+			return err
 		}
-		return err
+		sink.Address = ""
+		return group.add(plan.Batch{Sink: &sink})
 	})
 	if err != nil {
 		return err
 	}
-	for _, each := range bound {
-		each.Address = ""
-		s, err := l.stage(tx, plan.Batch{Sink: &each})
-		if err != nil {
-			return err
-		}
-		if err := apply(tx, s.writes); err != nil {
-			return err
-		}
-	}
-	return nil
+	return group.apply(s.tx)
 }

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 
-	bolt "go.etcd.io/bbolt"
-
 	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
 
@@ -17,8 +15,8 @@ const scanPage = 1000
 // Each hands over every record, in the order of their Ids. What is committed
 // meanwhile may be seen or not.
 func (l *Ledger) Each(ctx context.Context, visit func(plan.Record) error) error {
-	return scan(ctx, l, bucketRecords, nil, func(_ *bolt.Tx, key, value []byte) (plan.Record, error) {
-		return l.decodeRecord(keyID(key), key, value)
+	return scan(ctx, l, bucketRecords, nil, func(s snapshot, key, value []byte) (plan.Record, error) {
+		return s.decodeRecord(keyID(key), key, value)
 	}, visit)
 }
 
@@ -28,11 +26,11 @@ func (l *Ledger) Unmatched(ctx context.Context, sink string, visit func(plan.Tok
 	if err != nil {
 		return err
 	}
-	return scan(ctx, l, bucketUnmatched, prefix, func(tx *bolt.Tx, key, value []byte) (plan.Token, error) {
+	return scan(ctx, l, bucketUnmatched, prefix, func(s snapshot, key, value []byte) (plan.Token, error) {
 		if _, err := unseal(bucketUnmatched, key, value); err != nil {
 			return plan.Token{}, l.fault(bucketUnmatched, key, err)
 		}
-		t, ok, err := l.token(key, tx.Bucket([]byte(bucketTokens)).Get(key))
+		t, ok, err := l.token(key, s.get(bucketTokens, key))
 		if err != nil {
 			return t, err
 		}
@@ -44,23 +42,19 @@ func (l *Ledger) Unmatched(ctx context.Context, sink string, visit func(plan.Tok
 }
 
 // scan hands over what stands in a bucket under a prefix, page by page. visit is
-// called outside of any transaction. A bucket that the file's schema lacks is empty.
+// called outside of any transaction.
 func scan[T any](
 	ctx context.Context, l *Ledger, bucket string, prefix []byte,
-	decode func(tx *bolt.Tx, key, value []byte) (T, error), visit func(T) error,
+	decode func(s snapshot, key, value []byte) (T, error), visit func(T) error,
 ) error {
 	after := prefix
 	for {
 		page := make([]T, 0, scanPage)
-		err := l.viewNow(ctx, func(tx *bolt.Tx) error {
-			entries := tx.Bucket([]byte(bucket))
-			if entries == nil {
-				return nil
-			}
-			cursor := entries.Cursor()
-			key, value := cursor.Seek(after)
-			for ; key != nil && bytes.HasPrefix(key, prefix) && len(page) < scanPage; key, value = cursor.Next() {
-				each, err := decode(tx, key, value)
+		err := l.viewNow(ctx, func(s snapshot) error {
+			entries := s.cursor(bucket)
+			key, value := entries.Seek(after)
+			for ; key != nil && bytes.HasPrefix(key, prefix) && len(page) < scanPage; key, value = entries.Next() {
+				each, err := decode(s, key, value)
 				if err != nil {
 					return err
 				}

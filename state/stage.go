@@ -1,8 +1,8 @@
 package state
 
 import (
-	"bytes"
 	"fmt"
+	"maps"
 	"slices"
 
 	bolt "go.etcd.io/bbolt"
@@ -11,113 +11,133 @@ import (
 	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
 
-// write is one change of a transaction.
-type write struct {
-	bucket string
-	key    []byte
-	// value nil deletes the key.
-	value []byte
-	// entry is a journal line: its key and value wait for its sequence.
-	entry func(seq uint64) (key, value []byte, err error)
+// staging works out what a group of batches writes. It only reads, so that what is
+// refused leaves no trace.
+type staging struct {
+	// snapshot is what is stored, and writes lie over it.
+	snapshot
+	writes overlay
+	known  *known
+	// changes are those of the tallies.
+	changes tallies
 }
 
-// stager works out what a batch writes. It only reads, so that a batch that is
-// refused half way leaves no trace in the transaction it shares.
+func (l *Ledger) stage(stored snapshot) *staging {
+	return &staging{snapshot: stored, writes: make(overlay), known: l.known.over(), changes: make(tallies)}
+}
+
+// add stages one more batch, on top of those before it.
+func (g *staging) add(batch plan.Batch) error {
+	s := g.stager()
+	if err := s.batch(batch); err != nil {
+		return err
+	}
+	g.changes.move(s.transitions)
+	g.take(s)
+	return nil
+}
+
+// finish adds what the group as a whole comes to.
+func (g *staging) finish() error {
+	s := g.stager()
+	if err := s.addTallies(g.changes); err != nil {
+		return err
+	}
+	g.take(s)
+	return nil
+}
+
+func (g *staging) stager() *stager {
+	own := make(overlay)
+	s := &stager{
+		snapshot: g.under(g.writes).under(own), own: own, known: g.known.over(),
+		documents: make(map[preauth.ID]*document),
+	}
+	s.enterprises = s.known.enterprises
+	return s
+}
+
+func (g *staging) take(s *stager) {
+	g.writes.add(s.own)
+	s.known.settle()
+}
+
+// apply stores what a group writes in the trees.
+func (g *staging) apply(tx *bolt.Tx) error {
+	g.announce()
+	return storeAll(tx, g.writes, g.known.sequence)
+}
+
+// announce is for whoever reads what is about to be stored.
+func (g *staging) announce() { g.l.enterprises.Store(g.known.enterprises) }
+
+// storeAll stores writes, each bucket's in the order of its keys, and the number of the
+// newest journal line.
+func storeAll(tx *bolt.Tx, writes overlay, sequence uint64) error {
+	for name, values := range writes {
+		bucket := tx.Bucket([]byte(name))
+		for _, key := range slices.Sorted(maps.Keys(values)) {
+			var err error
+			if value := values[key]; value == nil {
+				err = bucket.Delete([]byte(key))
+			} else {
+				err = bucket.Put([]byte(key), value)
+			}
+			if err != nil {
+				return fmt.Errorf("storing in %s: %w", name, err)
+			}
+		}
+	}
+	return tx.Bucket([]byte(bucketRecords)).SetSequence(sequence)
+}
+
+// stager works out what one batch writes. Its own writes lie on top of what it reads.
 type stager struct {
-	l      *Ledger
-	tx     *bolt.Tx
-	writes []write
-	// transitions are those of the records.
+	snapshot
+	own   overlay
+	known *known
+	// documents are those of the records that the batch is about, in the order in which
+	// they came.
+	documents map[preauth.ID]*document
+	order     []*document
+	// transitions are those of the records that the batch puts.
 	transitions []transition
 }
 
 // transition is a record as it is stored, zero for none, and as it will be.
 type transition struct{ old, now plan.Record }
 
-func (l *Ledger) stage(tx *bolt.Tx, batch plan.Batch) (*stager, error) {
-	s := &stager{l: l, tx: tx}
-	if err := s.records(batch.Records, batch.Property); err != nil {
-		return nil, err
-	}
-	if err := s.property(batch.Property); err != nil {
-		return nil, err
-	}
-	if err := s.sink(batch.Sink); err != nil {
-		return nil, err
-	}
-	if err := s.journal(batch.Journal); err != nil {
-		return nil, err
-	}
-	if err := s.reads(bucketCustomers, batch.Read); err != nil {
-		return nil, err
-	}
-	if err := s.discovered(batch.Discovered); err != nil {
-		return nil, err
-	}
-	if err := s.lookedUp(batch.LookedUp); err != nil {
-		return nil, err
-	}
-	if err := s.report(batch); err != nil {
-		return nil, err
-	}
-	if err := s.tokens(batch.Tokens); err != nil {
-		return nil, err
-	}
-	if err := s.highest(batch.Highest); err != nil {
-		return nil, err
-	}
-	if err := s.pauses(batch.Pauses); err != nil {
-		return nil, err
-	}
-	return s, nil
-}
-
-func apply(tx *bolt.Tx, writes []write) error {
-	for _, w := range writes {
-		bucket, key, value := tx.Bucket([]byte(w.bucket)), w.key, w.value
-		if w.entry != nil {
-			seq, err := bucket.NextSequence()
-			if err != nil {
-				return err
-			}
-			if key, value, err = w.entry(seq); err != nil {
-				return err
-			}
-		}
-		var err error
-		if value == nil {
-			err = bucket.Delete(key)
-		} else {
-			err = bucket.Put(key, value)
-		}
-		if err != nil {
-			return fmt.Errorf("storing in %s: %w", w.bucket, err)
+func (s *stager) batch(batch plan.Batch) error {
+	for _, each := range []func() error{
+		func() error { return s.passes(batch.Passes) },
+		func() error { return s.records(batch.Records, batch.Property) },
+		func() error { return s.journal(batch.Journal) },
+		s.putDocuments,
+		func() error { return s.property(batch.Property) },
+		func() error { return s.sink(batch.Sink) },
+		func() error { return s.reads(batch.Read) },
+		func() error { return s.discovered(batch.Discovered) },
+		func() error { return s.lookedUp(batch.LookedUp) },
+		func() error { return s.report(batch) },
+		func() error { return s.tokens(batch.Tokens) },
+		func() error { return s.highest(batch.Highest) },
+		func() error { return s.pauses(batch.Pauses) },
+	} {
+		if err := each(); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func (s *stager) stored(bucket string, key []byte) []byte {
-	s.l.touched(s.tx, 1)
-	return s.tx.Bucket([]byte(bucket)).Get(key)
-}
-
+// put stores a document.
 func (s *stager) put(bucket string, key []byte, wire any) error {
 	value, err := s.l.codec.put(bucket, key, wire)
 	if err != nil {
 		return err
 	}
-	s.writes = append(s.writes, write{bucket: bucket, key: key, value: value})
+	s.own.put(bucket, key, value)
 	return nil
-}
-
-// index puts or deletes a key of an index bucket.
-func (s *stager) index(bucket string, key []byte, present bool) {
-	w := write{bucket: bucket, key: key}
-	if present {
-		w.value = seal(bucket, key, nil)
-	}
-	s.writes = append(s.writes, w)
 }
 
 // conflict compares a stored revision (0 for none) with the one that was read.
@@ -135,17 +155,9 @@ func (s *stager) records(records []plan.Record, property *plan.Property) error {
 			return fmt.Errorf("record %s stands twice in one batch", r.ID)
 		}
 		seen[r.ID] = true
-		old, err := s.record(r)
-		if err != nil {
+		if err := s.record(r); err != nil {
 			return err
 		}
-		t := transition{old: old, now: r}
-		for _, index := range recordIndexes() {
-			if err := s.reindex(index, t); err != nil {
-				return err
-			}
-		}
-		s.transitions = append(s.transitions, t)
 	}
 	if err := s.identities(property); err != nil {
 		return err
@@ -153,25 +165,33 @@ func (s *stager) records(records []plan.Record, property *plan.Property) error {
 	return s.captures(property)
 }
 
-// record puts a record, and gives the one that was stored.
-func (s *stager) record(r plan.Record) (plan.Record, error) {
-	key, err := idKey(r.ID)
+// record puts a record; putDocuments stores it, with its journal.
+func (s *stager) record(r plan.Record) error {
+	d, err := s.document(r.ID)
 	if err != nil {
-		return plan.Record{}, err
+		return err
 	}
-	old, _, err := s.l.record(s.tx, r.ID, key)
-	if err != nil {
-		return plan.Record{}, err
+	if err := conflict("record "+string(r.ID), d.old.Revision, r.Revision); err != nil {
+		return err
 	}
-	if err := conflict("record "+string(r.ID), old.Revision, r.Revision); err != nil {
-		return plan.Record{}, err
+	t := transition{old: d.old, now: r}
+	d.now = r
+	d.now.Revision++
+	if err := s.unfinished(t); err != nil {
+		return err
 	}
-	wire, err := toWireRecord(r)
-	if err != nil {
-		return plan.Record{}, err
+	for _, index := range recordIndexes() {
+		if err := s.reindex(index, t); err != nil {
+			return err
+		}
 	}
-	wire.Revision++
-	return old, s.put(bucketRecords, key, wire)
+	s.transitions = append(s.transitions, t)
+	if t.old.Revision > 0 {
+		if err := s.forget(t.old); err != nil {
+			return err
+		}
+	}
+	return s.forget(t.now)
 }
 
 func (s *stager) property(p *plan.Property) error {
@@ -182,14 +202,17 @@ func (s *stager) property(p *plan.Property) error {
 	if err != nil {
 		return err
 	}
-	old, _, err := s.l.property(key, s.stored(bucketProperties, key))
+	old, _, err := s.l.property(key, s.get(bucketProperties, key))
 	if err != nil {
 		return err
 	}
 	if err := conflict("property "+string(p.Enterprise), old.Revision, p.Revision); err != nil {
 		return err
 	}
-	wire := toWireProperty(*p)
+	wire, err := toWireProperty(*p)
+	if err != nil {
+		return err
+	}
 	wire.Revision++
 	return s.put(bucketProperties, key, wire)
 }
@@ -202,7 +225,7 @@ func (s *stager) sink(sink *plan.Sink) error {
 	if err != nil {
 		return err
 	}
-	old, _, err := s.l.sink(key, s.stored(bucketSinks, key))
+	old, _, err := s.l.sink(key, s.get(bucketSinks, key))
 	if err != nil {
 		return err
 	}
@@ -217,63 +240,29 @@ func (s *stager) sink(sink *plan.Sink) error {
 	return s.put(bucketSinks, key, wire)
 }
 
-func (s *stager) journal(entries []plan.Entry) error {
-	for _, e := range entries {
-		id, err := idKey(e.ID)
-		if err != nil {
-			return fmt.Errorf("a journal line: %w", err)
-		}
-		s.writes = append(s.writes, write{
-			bucket: bucketJournal,
-			entry: func(seq uint64) ([]byte, []byte, error) {
-				key := journalKey(id, seq)
-				value, err := s.l.codec.put(bucketJournal, key, toWireEntry(e))
-				return key, value, err
-			},
-		})
-	}
-	return nil
-}
-
-// reads marks customers as read, if they are not yet. What is stored of the forgotten
-// enterprises does not count.
-func (s *stager) reads(bucket string, read []plan.CustomerRead, forgotten ...preauth.ID) error {
-	seen := make(map[string]bool, len(read))
-	for _, each := range read {
-		key, err := pairKey(each.Enterprise, each.CustomerID)
-		if err != nil {
-			return err
-		}
-		if seen[string(key)] || !slices.Contains(forgotten, each.Enterprise) && s.stored(bucket, key) != nil {
-			continue
-		}
-		seen[string(key)] = true
-		s.writes = append(s.writes, write{bucket: bucket, key: key, value: sealNumber(bucket, key, each.Cycle)})
-	}
-	return nil
-}
-
 func (s *stager) tokens(tokens []plan.Token) error {
-	staged := make(map[string]plan.Token, len(tokens))
 	for _, t := range tokens {
 		key, err := tokenKey(t.Sink, t.Token)
 		if err != nil {
 			return err
 		}
-		old, exists := staged[string(key)]
-		if !exists {
-			if old, exists, err = s.l.token(key, s.stored(bucketTokens, key)); err != nil {
-				return err
-			}
+		old, exists, err := s.l.token(key, s.get(bucketTokens, key))
+		if err != nil {
+			return err
 		}
 		if exists {
 			t = mergeToken(old, t)
 		}
-		staged[string(key)] = t
 		if err := s.put(bucketTokens, key, toWireToken(t)); err != nil {
 			return err
 		}
-		s.index(bucketUnmatched, bytes.Clone(key), !t.Foreign)
+		s.index(bucketUnmatched, key, !t.Foreign)
+		if err := s.forgetToken(t.Token); err != nil {
+			return err
+		}
+	}
+	if len(tokens) > 0 {
+		s.known.tokens++
 	}
 	return nil
 }
@@ -297,7 +286,6 @@ func mergeToken(stored, t plan.Token) plan.Token {
 }
 
 func (s *stager) highest(highest []plan.Highest) error {
-	staged := make(map[string]int64, len(highest))
 	for _, h := range highest {
 		key, err := sinkKey(h.Sink)
 		if err != nil {
@@ -306,19 +294,13 @@ func (s *stager) highest(highest []plan.Highest) error {
 		if h.Identity < 0 {
 			return fmt.Errorf("identity %d of sink %s is negative", h.Identity, h.Sink)
 		}
-		old, exists := staged[h.Sink]
-		if !exists {
-			if old, err = s.l.highest(key, s.stored(bucketHighest, key)); err != nil {
-				return err
-			}
+		old, err := s.l.highest(key, s.get(bucketHighest, key))
+		if err != nil {
+			return err
 		}
-		if h.Identity <= old {
-			continue
+		if h.Identity > old {
+			s.own.put(bucketHighest, key, sealNumber(bucketHighest, key, uint64(h.Identity)))
 		}
-		staged[h.Sink] = h.Identity
-		s.writes = append(s.writes, write{
-			bucket: bucketHighest, key: key, value: sealNumber(bucketHighest, key, uint64(h.Identity)),
-		})
 	}
 	return nil
 }

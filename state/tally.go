@@ -5,13 +5,10 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"slices"
-
-	"github.com/shopspring/decimal"
-	bolt "go.etcd.io/bbolt"
 
 	"github.com/preauth-sync/preauth-sync/preauth"
 	"github.com/preauth-sync/preauth-sync/sync/plan"
+	"github.com/shopspring/decimal"
 )
 
 // The tally of an enterprise is stored with the records that it counts, in the
@@ -100,8 +97,7 @@ func sameAmounts(a, b map[string]decimal.Decimal) bool {
 
 // addTallies adds the changes of a transaction to what is stored: one document
 // is read and written for each enterprise whose sums have changed.
-func (l *Ledger) addTallies(tx *bolt.Tx, changes tallies) error {
-	bucket := tx.Bucket([]byte(bucketTallies))
+func (s *stager) addTallies(changes tallies) error {
 	for enterprise, change := range changes {
 		if isEmptyTally(change) {
 			continue
@@ -110,7 +106,7 @@ func (l *Ledger) addTallies(tx *bolt.Tx, changes tallies) error {
 		if err != nil {
 			return err
 		}
-		sum, err := l.tally(key, bucket.Get(key))
+		sum, err := s.l.tally(key, s.get(bucketTallies, key))
 		if err != nil {
 			return err
 		}
@@ -125,26 +121,25 @@ func (l *Ledger) addTallies(tx *bolt.Tx, changes tallies) error {
 				addAmount(amountsAt(sum, risk), currency, amount)
 			}
 		}
-		if err := l.putTally(bucket, key, sum); err != nil {
+		value, err := s.l.encodeTally(key, sum)
+		if err != nil {
 			return err
 		}
+		s.own.put(bucketTallies, key, value)
 	}
 	return nil
 }
 
-func (l *Ledger) putTally(bucket *bolt.Bucket, key []byte, sum plan.Tally) error {
+// encodeTally gives the document, nil where there is nothing to count.
+func (l *Ledger) encodeTally(key []byte, sum plan.Tally) ([]byte, error) {
 	if isEmptyTally(sum) {
-		return bucket.Delete(key)
+		return nil, nil
 	}
 	wire := toWireTally(sum)
 	if _, err := fromWireTally(wire); err != nil {
-		return corrupt(l.options.Path, "%s does not fit the records: %v", describe(bucketTallies, key), err)
+		return nil, corrupt(l.options.Path, "%s does not fit the records: %v", describe(bucketTallies, key), err)
 	}
-	value, err := l.codec.put(bucketTallies, key, wire)
-	if err != nil {
-		return err
-	}
-	return bucket.Put(key, value)
+	return l.codec.put(bucketTallies, key, wire)
 }
 
 // tally turns a stored value, nil for none, into what it stands for.
@@ -168,71 +163,26 @@ func (l *Ledger) tally(key, value []byte) (plan.Tally, error) {
 
 // Tallies counts the records of every enterprise that has any, those without one
 // under "". Nothing in a tally is zero: amounts that add up to nothing are left
-// out. It reads one snapshot, and its cost does not grow with the records; only a
-// file of an earlier schema, opened ReadOnly, is read in full.
+// out. It reads one snapshot, and its cost does not grow with the records.
 func (l *Ledger) Tallies(ctx context.Context) (map[preauth.ID]plan.Tally, error) {
-	var all tallies
-	err := l.viewNow(ctx, func(tx *bolt.Tx) (err error) {
-		if tx.Bucket([]byte(bucketObserved)) == nil {
-			all, err = l.countTallies(tx)
-		} else {
-			all, err = l.readTallies(tx)
-		}
-		return err
-	})
-	return all, err
-}
-
-func (l *Ledger) readTallies(tx *bolt.Tx) (tallies, error) {
 	all := make(tallies)
-	parked := tx.Bucket([]byte(bucketParked)).Cursor()
-	err := tx.Bucket([]byte(bucketTallies)).ForEach(func(key, value []byte) error {
-		t, err := l.tally(key, value)
-		if err != nil {
-			return err
-		}
-		if len(t.Parked) > 0 {
-			oldest, _ := parked.Seek(key)
-			if !bytes.HasPrefix(oldest, key) || len(oldest) != parkedLength {
-				return corrupt(l.options.Path, "the index of parked records lacks those of %s", describe(bucketTallies, key))
+	err := l.viewNow(ctx, func(s snapshot) error {
+		parked := s.cursor(bucketParked)
+		return s.forEach(bucketTallies, func(key, value []byte) error {
+			t, err := l.tally(key, value)
+			if err != nil {
+				return err
 			}
-			t.OldestParked = parkedSince(oldest)
-		}
-		all[optionalKeyID(key)] = t
-		return nil
+			if len(t.Parked) > 0 {
+				oldest, _ := parked.Seek(key)
+				if !bytes.HasPrefix(oldest, key) || len(oldest) != parkedLength {
+					return corrupt(l.options.Path, "the index of parked records lacks those of %s", describe(bucketTallies, key))
+				}
+				t.OldestParked = parkedSince(oldest)
+			}
+			all[optionalKeyID(key)] = t
+			return nil
+		})
 	})
 	return all, err
-}
-
-// countTallies is readTallies for a file of an earlier schema, which stores no
-// tallies or has less in them.
-func (l *Ledger) countTallies(tx *bolt.Tx) (tallies, error) {
-	all, parked, err := l.countRecords(tx)
-	for _, key := range slices.Backward(parked) {
-		enterprise := optionalKeyID(key[:idLength])
-		t := all[enterprise]
-		t.OldestParked = parkedSince(key)
-		all[enterprise] = t
-	}
-	return all, err
-}
-
-// countRecords reads all records: what they add up to, and what the index of the
-// parked ones holds, in its order.
-func (l *Ledger) countRecords(tx *bolt.Tx) (all tallies, parked [][]byte, err error) {
-	all = make(tallies)
-	err = tx.Bucket([]byte(bucketRecords)).ForEach(func(key, value []byte) error {
-		r, err := l.decodeRecord(keyID(key), key, value)
-		if err != nil {
-			return err
-		}
-		all.count(r, 1)
-		indexed, err := parkedKey(r)
-		if indexed != nil {
-			parked = append(parked, indexed)
-		}
-		return err
-	})
-	slices.SortFunc(parked, bytes.Compare)
-	return all, parked, err
 }

@@ -29,13 +29,22 @@ func TestVerifyFindsIndexesThatDisagree(t *testing.T) {
 	}
 	miscounted := plan.Tally{Phases: map[plan.Phase]int{plan.Created: 9, plan.Capturing: 2}}
 	cases := map[string]func(tx *bolt.Tx) error{
+		"a customer who is gone":                       dropFirst("customers"),
 		"an unfinished record that the index has lost": dropFirst("unfinished"),
+		"a record in flight that the index has lost":   dropFirst("in_flight"),
 		"a token that the index has lost":              dropFirst("unmatched"),
 		"a record that is gone":                        dropFirst("records"),
 		"an identity that the index has lost":          dropFirst("identities"),
 		"a token that is gone":                         dropFirst("tokens"),
-		"a journal line that is gone":                  dropFirst("journal"),
-		"an index entry for nothing":                   stray("unfinished", bytes.Repeat([]byte{7}, 32)),
+		"journal lines that are gone":                  dropFirst("journal"),
+		"an index entry for nothing":                   stray("unfinished", bytes.Repeat([]byte{7}, 34)),
+		"an index entry for a record that is done":     stray("unfinished", append([]byte{0, 1}, bytes.Repeat([]byte{7}, 32)...)),
+		"an index entry in flight for nothing":         stray("in_flight", bytes.Repeat([]byte{7}, 16)),
+		"an index entry in flight of a wrong length":   stray("in_flight", []byte{7}),
+		"a customer who has nothing":                   stray("customers", bytes.Repeat([]byte{7}, 18)),
+		"a customer under a wrong length":              stray("customers", []byte{7}),
+		"identities of nobody":                         stray("identities", []byte("v4\x00\x07\x07\x07\x07\x07\x07\x07\x07")),
+		"journal lines that cannot be decoded":         stray("journal", bytes.Repeat([]byte{7}, 24)),
 		"an index entry of a wrong length":             stray("unfinished", []byte{7}),
 		"an unmatched token that is none":              stray("unmatched", []byte("v4\x00nothing")),
 		"a parked record that the index has lost":      dropFirst("parked"),
@@ -53,7 +62,7 @@ func TestVerifyFindsIndexesThatDisagree(t *testing.T) {
 		"a discovered customer under a wrong length": stray("discovered", []byte{7}),
 		"a tally without what is held": func(tx *bolt.Tx) error {
 			bare := plan.Tally{
-				Phases: map[plan.Phase]int{plan.Created: 10, plan.Capturing: 1}, Parked: map[plan.Reason]int{plan.UnknownCapture: 1},
+				Phases: map[plan.Phase]int{plan.Created: 11, plan.Capturing: 1}, Parked: map[plan.Reason]int{plan.UnknownCapture: 1},
 				ParkedAmounts: map[string]decimal.Decimal{"EUR": decimal.RequireFromString("123.45")},
 			}
 			key, _ := tx.Bucket([]byte("tallies")).Cursor().First()
@@ -90,14 +99,51 @@ func TestVerifyFindsIndexesThatDisagree(t *testing.T) {
 	}
 }
 
+// TestWhatIsKeptInMemoryMustBeSound: such a file does not open.
+func TestWhatIsKeptInMemoryMustBeSound(t *testing.T) {
+	seal := func(bucket string, key, body []byte) func(tx *bolt.Tx) error {
+		return func(tx *bolt.Tx) error {
+			return tx.Bucket([]byte(bucket)).Put(key, state.Seal(bucket, key, bytes.Clone(body)))
+		}
+	}
+	first := func(tx *bolt.Tx) []byte {
+		_, value := tx.Bucket([]byte("enterprises")).Cursor().First()
+		return bytes.Clone(value[:len(value)-4])
+	}
+	for name, change := range map[string]func(tx *bolt.Tx) error{
+		"an enterprise that is gone":         dropFirst("enterprises"),
+		"an enterprise that is no Id":        seal("enterprises", []byte{0, 3}, []byte{7}),
+		"an enterprise out of order":         seal("enterprises", []byte{0, 9}, append(bytes.Repeat([]byte{7}, 16), 0)),
+		"an enterprise of two numbers":       func(tx *bolt.Tx) error { return seal("enterprises", []byte{0, 3}, first(tx))(tx) },
+		"an enterprise under a wrong length": seal("enterprises", []byte{7}, append(bytes.Repeat([]byte{7}, 16), 0)),
+		"a pass that cannot be decoded":      seal("passes", bytes.Repeat([]byte{7}, 18), nil),
+		"a pass under a wrong length":        seal("passes", []byte{7}, nil),
+		"a pass within another": func(tx *bolt.Tx) error {
+			key, value := tx.Bucket([]byte("passes")).Cursor().First()
+			inner := bytes.Clone(key)
+			inner[2+3]++ // a customer between the first and the last
+			return seal("passes", inner, value[:len(value)-4])(tx)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "state.db")
+			sample(t, path, 10)
+			tamper(t, path, change)
+			if got := refusal(t, path, state.Binding{}); got != state.Corrupt {
+				t.Errorf("want corrupt, got %s", got)
+			}
+		})
+	}
+}
+
 func TestVerifyCountsWhatThereIs(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state.db")
 	sample(t, path, 10)
 	report := ledgertest.Verify(t, path)
 	report.Pages = 0
 	want := state.Report{
-		Generation: 1, Records: 11, Phases: map[plan.Phase]int{plan.Created: 10, plan.Capturing: 1}, Unfinished: 11,
-		Parked: 1, Identities: 11, Journal: 10, Customers: 1, Discovered: 1, Properties: 1, Sinks: 1, Tokens: 1, Unmatched: 1,
+		Generation: 1, Records: 12, Phases: map[plan.Phase]int{plan.Created: 11, plan.Capturing: 1}, Unfinished: 12, InFlight: 1,
+		Parked: 1, Identities: 12, Journal: 13, Customers: 1, Passes: 1, Discovered: 1, Properties: 1, Sinks: 1, Tokens: 1, Unmatched: 1,
 		Pauses: 2, LookedUp: 2, Observed: 1, ObservedReads: 1,
 	}
 	if diff := ledgertest.Diff(want, report); diff != "" {

@@ -1,7 +1,6 @@
 package state
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -53,9 +52,11 @@ type wireIntent struct {
 	RequestID       string     `cbor:"11,keyasint,omitempty"`
 }
 
+// wireRecord says nothing twice: AmountSeen stands for an amount in Seen that is the
+// record's, and Held is how many milliseconds before Updated HeldSince is.
 type wireRecord struct {
 	Revision        uint64           `cbor:"1,keyasint"`
-	Enterprise      []byte           `cbor:"2,keyasint,omitempty"`
+	Enterprise      uint64           `cbor:"2,keyasint,omitempty"` // its number
 	CustomerID      []byte           `cbor:"3,keyasint,omitempty"`
 	Card            []byte           `cbor:"4,keyasint,omitempty"`
 	CardText        string           `cbor:"5,keyasint,omitempty"`
@@ -73,23 +74,30 @@ type wireRecord struct {
 	Park            *wirePark        `cbor:"17,keyasint,omitempty"`
 	Answered        *wireObservation `cbor:"18,keyasint,omitempty"`
 	Updated         int64            `cbor:"19,keyasint,omitempty"`
-	HeldSince       int64            `cbor:"20,keyasint,omitempty"`
+	Held            *int64           `cbor:"20,keyasint,omitempty"`
 	Aged            bool             `cbor:"21,keyasint,omitempty"`
+	AmountSeen      bool             `cbor:"22,keyasint,omitempty"`
 }
 
-func toWireRecord(r plan.Record) (wireRecord, error) {
+func toWireRecord(r plan.Record, enterprise uint16) (wireRecord, error) {
 	w := wireRecord{
-		Revision: r.Revision, Phase: uint8(r.Phase), Identity: r.Identity, Unsure: r.Unsure,
+		Revision: r.Revision, Enterprise: uint64(enterprise), Phase: uint8(r.Phase), Identity: r.Identity, Unsure: r.Unsure,
 		Generation: r.Generation, Amount: toWireMoney(r.Amount), PaymentMethodID: r.PaymentMethodID,
-		HeldSince: toMillis(r.HeldSince), Aged: r.Aged,
-		Sends: r.Sends, Seen: toWireObservation(r.Seen), History: uint8(r.History), Missing: r.Missing,
+		Aged: r.Aged, Sends: r.Sends, Seen: toWireObservation(r.Seen), History: uint8(r.History), Missing: r.Missing,
 		Park: toWirePark(r.Park), Updated: toMillis(r.Updated),
 	}
 	var err error
-	if w.Enterprise, w.CustomerID, err = toWireOwners(r.Enterprise, r.CustomerID); err != nil {
+	if w.CustomerID, err = toWireID(r.CustomerID); err != nil {
 		return wireRecord{}, err
 	}
 	w.Card, w.CardText = toWireCard(r.CardID)
+	if held := toMillis(r.HeldSince); held != 0 {
+		before := w.Updated - held
+		w.Held = &before
+	}
+	if sameMoney(r.Seen.Amount, r.Amount) {
+		w.Seen.Amount, w.AmountSeen = nil, true
+	}
 	if i := r.Intent; i != nil {
 		w.Intent = &wireIntent{
 			Action: uint8(i.Action), Attempt: i.Attempt, Amount: toWireMoney(i.Amount),
@@ -105,23 +113,26 @@ func toWireRecord(r plan.Record) (wireRecord, error) {
 	return w, nil
 }
 
-func fromWireRecord(id preauth.ID, w wireRecord) (plan.Record, error) {
+func fromWireRecord(id preauth.ID, w wireRecord, of *enterprises) (plan.Record, error) {
 	var faults wireFaults
 	r := plan.Record{
-		ID: id, Revision: w.Revision, Enterprise: faults.id(w.Enterprise), CustomerID: faults.id(w.CustomerID),
+		ID: id, Revision: w.Revision, CustomerID: faults.id(w.CustomerID),
 		CardID: faults.card(w.Card, w.CardText), Phase: faults.phase(w.Phase), Identity: w.Identity, Unsure: w.Unsure,
 		Generation: w.Generation, Amount: faults.money(w.Amount), PaymentMethodID: w.PaymentMethodID,
-		HeldSince: fromMillis(w.HeldSince), Aged: w.Aged,
-		Sends: w.Sends, Seen: faults.observation(w.Seen), History: plan.History(w.History), Missing: w.Missing,
-		Park: faults.park(w.Park), Updated: fromMillis(w.Updated),
+		Aged: w.Aged, Sends: w.Sends, Seen: faults.observation(w.Seen), History: plan.History(w.History), Missing: w.Missing,
+		Park: faults.park(w.Park), Updated: fromMillis(w.Updated), Intent: faults.intent(w.Intent),
 	}
-	if i := w.Intent; i != nil {
-		r.Intent = &plan.Intent{
-			Action: faults.action(i.Action), Attempt: i.Attempt, Amount: faults.money(i.Amount),
-			PaymentMethodID: i.PaymentMethodID, Token: i.Token, CreatedByUserID: i.CreatedByUserID,
-			Deadline: fromMillis(i.Deadline), Before: faults.phase(i.Before), Resent: i.Resent, Adopt: i.Adopt,
-			RequestID: i.RequestID,
-		}
+	var err error
+	if r.Enterprise, err = of.id(w.Enterprise); err != nil {
+		faults.fault("%v", err)
+	}
+	if w.Held != nil {
+		r.HeldSince = fromMillis(w.Updated - *w.Held)
+	}
+	if w.AmountSeen && w.Seen.Amount == nil {
+		r.Seen.Amount = r.Amount
+	} else if w.AmountSeen {
+		faults.fault("two amounts that were seen")
 	}
 	if w.Answered != nil {
 		answered := faults.observation(*w.Answered)
@@ -152,13 +163,6 @@ func toWirePark(p *plan.Park) *wirePark {
 		Reason: string(p.Reason), Seen: toWireObservation(p.Seen), Since: toMillis(p.Since),
 		Detail: p.Detail, TrackingID: p.TrackingID,
 	}
-}
-
-// toWireOwners gives whose a document is.
-func toWireOwners(enterprise, customer preauth.ID) (e, c []byte, err error) {
-	e, errE := toWireID(enterprise)
-	c, errC := toWireID(customer)
-	return e, c, errors.Join(errE, errC)
 }
 
 func toWireID(id preauth.ID) ([]byte, error) {
@@ -253,6 +257,18 @@ func (f *wireFaults) money(w *wireMoney) preauth.Money {
 		return preauth.Money{}
 	}
 	return preauth.Money{Amount: f.amount(w.Amount), Currency: w.Currency}
+}
+
+func (f *wireFaults) intent(w *wireIntent) *plan.Intent {
+	if w == nil {
+		return nil
+	}
+	return &plan.Intent{
+		Action: f.action(w.Action), Attempt: w.Attempt, Amount: f.money(w.Amount),
+		PaymentMethodID: w.PaymentMethodID, Token: w.Token, CreatedByUserID: w.CreatedByUserID,
+		Deadline: fromMillis(w.Deadline), Before: f.phase(w.Before), Resent: w.Resent, Adopt: w.Adopt,
+		RequestID: w.RequestID,
+	}
 }
 
 func (f *wireFaults) observation(w wireObservation) plan.Observation {

@@ -3,6 +3,8 @@ package state
 import (
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/preauth-sync/preauth-sync/preauth"
 	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
@@ -26,6 +28,56 @@ func fromWireLookedUp(sink, field, card string, w wireLookedUp) (plan.LookedUp, 
 	return plan.LookedUp{
 		Sink: sink, Field: field, CardID: card, ID: w.ID, Found: w.Found, At: time.Unix(w.At, 0).UTC(),
 	}, faults.err
+}
+
+// wirePass is a pass; whose it is, and its first customer, stand in its key.
+type wirePass struct {
+	Last    []byte         `cbor:"1,keyasint"`
+	Basis   []byte         `cbor:"2,keyasint"`
+	Body    []byte         `cbor:"3,keyasint"`
+	Entries []byte         `cbor:"4,keyasint"`
+	Polled  int            `cbor:"5,keyasint,omitempty"`
+	Skipped map[string]int `cbor:"6,keyasint,omitempty"`
+}
+
+// toWirePass is for a pass whose ends are Ids.
+func toWirePass(p plan.Pass) wirePass {
+	last := uuid.MustParse(string(p.Last))
+	w := wirePass{
+		Last: last[:], Basis: p.Basis[:], Body: p.Reply.Body[:], Entries: p.Reply.Entries[:],
+		Polled: p.Polled, Skipped: make(map[string]int, len(p.Skipped)),
+	}
+	for why, n := range p.Skipped {
+		w.Skipped[string(why)] = n
+	}
+	return w
+}
+
+func fromWirePass(first preauth.ID, w wirePass) (plan.Pass, error) {
+	var faults wireFaults
+	p := plan.Pass{
+		First: first, Last: faults.id(w.Last), Basis: faults.sum(w.Basis),
+		Reply:  preauth.Fingerprint{Body: faults.sum(w.Body), Entries: faults.sum(w.Entries)},
+		Polled: w.Polled,
+	}
+	if p.Last < p.First {
+		faults.fault("its last customer stands before its first")
+	}
+	if len(w.Skipped) > 0 {
+		p.Skipped = make(map[plan.Why]int, len(w.Skipped))
+	}
+	for why, n := range w.Skipped {
+		p.Skipped[plan.Why(why)] = n
+	}
+	return p, faults.err
+}
+
+// sum is a SHA-256, or a sum of such.
+func (f *wireFaults) sum(b []byte) (sum [32]byte) {
+	if copy(sum[:], b); len(b) != len(sum) {
+		f.fault("a sum of %d bytes", len(b))
+	}
+	return sum
 }
 
 // wireObserved is an entry of the report; whose it is stands in its key.

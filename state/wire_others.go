@@ -1,48 +1,13 @@
 package state
 
 import (
+	"slices"
+
 	"github.com/shopspring/decimal"
 
 	"github.com/preauth-sync/preauth-sync/preauth"
 	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
-
-type wireEntry struct {
-	At              int64      `cbor:"1,keyasint,omitempty"`
-	Event           string     `cbor:"2,keyasint,omitempty"`
-	CycleID         string     `cbor:"3,keyasint,omitempty"`
-	Action          uint8      `cbor:"4,keyasint,omitempty"`
-	Attempt         int        `cbor:"5,keyasint,omitempty"`
-	Phase           uint8      `cbor:"6,keyasint,omitempty"`
-	Amount          *wireMoney `cbor:"7,keyasint,omitempty"`
-	PaymentMethodID int64      `cbor:"8,keyasint,omitempty"`
-	Identity        int64      `cbor:"9,keyasint,omitempty"`
-	Status          int        `cbor:"10,keyasint,omitempty"`
-	TrackingID      string     `cbor:"11,keyasint,omitempty"`
-	Reason          string     `cbor:"12,keyasint,omitempty"`
-	Note            string     `cbor:"13,keyasint,omitempty"`
-	RequestID       string     `cbor:"14,keyasint,omitempty"`
-}
-
-func toWireEntry(e plan.Entry) wireEntry {
-	return wireEntry{
-		At: toMillis(e.At), Event: e.Event, CycleID: e.CycleID, Action: uint8(e.Action), Attempt: e.Attempt,
-		Phase: uint8(e.Phase), Amount: toWireMoney(e.Amount), PaymentMethodID: e.PaymentMethodID,
-		Identity: e.Identity, Status: e.Status, TrackingID: e.TrackingID, Reason: string(e.Reason), Note: e.Note,
-		RequestID: e.RequestID,
-	}
-}
-
-func fromWireEntry(id preauth.ID, seq uint64, w wireEntry) (plan.Entry, error) {
-	var faults wireFaults
-	return plan.Entry{
-		ID: id, Seq: seq, At: fromMillis(w.At), Event: w.Event, CycleID: w.CycleID,
-		Action: faults.action(w.Action), Attempt: w.Attempt, Phase: faults.phase(w.Phase),
-		Amount: faults.money(w.Amount), PaymentMethodID: w.PaymentMethodID, Identity: w.Identity,
-		Status: w.Status, TrackingID: w.TrackingID, Reason: plan.Reason(w.Reason), Note: w.Note,
-		RequestID: w.RequestID,
-	}, faults.err
-}
 
 type wireCycle struct {
 	CycleID  string     `cbor:"1,keyasint,omitempty"`
@@ -74,12 +39,22 @@ type wireProperty struct {
 	LastCycle            *wireCycle `cbor:"6,keyasint,omitempty"`
 	ObservedSince        int64      `cbor:"7,keyasint,omitempty"`
 	ObservedFirstRunDone bool       `cbor:"8,keyasint,omitempty"`
+	HeldFrom             int64      `cbor:"9,keyasint,omitempty"`
+
+	Unlisted *wireUnlisted `cbor:"10,keyasint,omitempty"`
 }
 
-func toWireProperty(p plan.Property) wireProperty {
+type wireUnlisted struct {
+	List      []byte `cbor:"1,keyasint"`
+	Revision  uint64 `cbor:"2,keyasint,omitempty"`
+	Customers []byte `cbor:"3,keyasint,omitempty"` // 16 bytes each
+}
+
+func toWireProperty(p plan.Property) (wireProperty, error) {
 	w := wireProperty{
 		Revision: p.Revision, Name: p.Name, Sink: p.Sink, Cycle: p.Cycle, FirstRunDone: p.FirstRunDone,
 		ObservedSince: toMillis(p.ObservedSince), ObservedFirstRunDone: p.ObservedFirstRunDone,
+		HeldFrom: toMillis(p.HeldFrom),
 	}
 	if c := p.LastCycle; c != nil {
 		w.LastCycle = &wireCycle{
@@ -87,13 +62,25 @@ func toWireProperty(p plan.Property) wireProperty {
 			OK: c.OK, Error: c.Error, Fuse: c.Fuse, Counts: wireCounts(c.Counts),
 		}
 	}
-	return w
+	if u := p.Unlisted; u != nil {
+		w.Unlisted = &wireUnlisted{List: u.List[:], Revision: u.Revision}
+		for _, each := range u.Customers {
+			id, err := idKey(each)
+			if err != nil {
+				return w, err
+			}
+			w.Unlisted.Customers = append(w.Unlisted.Customers, id...)
+		}
+	}
+	return w, nil
 }
 
-func fromWireProperty(enterprise preauth.ID, w wireProperty) plan.Property {
+func fromWireProperty(enterprise preauth.ID, w wireProperty) (plan.Property, error) {
+	var faults wireFaults
 	p := plan.Property{
 		Enterprise: enterprise, Revision: w.Revision, Name: w.Name, Sink: w.Sink, Cycle: w.Cycle,
 		FirstRunDone: w.FirstRunDone, ObservedSince: fromMillis(w.ObservedSince), ObservedFirstRunDone: w.ObservedFirstRunDone,
+		HeldFrom: fromMillis(w.HeldFrom),
 	}
 	if c := w.LastCycle; c != nil {
 		p.LastCycle = &plan.CycleReport{
@@ -101,7 +88,13 @@ func fromWireProperty(enterprise preauth.ID, w wireProperty) plan.Property {
 			OK: c.OK, Error: c.Error, Fuse: c.Fuse, Counts: plan.Counts(c.Counts),
 		}
 	}
-	return p
+	if u := w.Unlisted; u != nil {
+		p.Unlisted = &plan.Unlisted{List: faults.sum(u.List), Revision: u.Revision}
+		for id := range slices.Chunk(u.Customers, idLength) {
+			p.Unlisted.Customers = append(p.Unlisted.Customers, faults.id(id))
+		}
+	}
+	return p, faults.err
 }
 
 type wireCandidate struct {

@@ -39,6 +39,8 @@ type Outside struct {
 	Tries int
 	// NewID names cycles.
 	NewID func() string
+	// Program identifies the build that is running: see engine.Options.
+	Program string
 	// Hooks hear what goes on, for metrics and the watchdog. Each may be nil.
 	Hooks Hooks
 	// Retired are secrets of earlier configurations: a rotated token may still be
@@ -219,6 +221,7 @@ func (a *App) options(ledger engine.Ledger, log *zap.Logger) engine.Options {
 		MaxActions:     cfg.Mirror.MaxActionsPerCycle,
 		RetryCaptures:  cfg.Mirror.UnknownCapture == config.UnknownCaptureRetry,
 		Pollers:        cfg.Connector.Concurrency,
+		Program:        a.outside.Program,
 		Log:            log, Clock: a.outside.Clock, Random: a.outside.Random, NewCycleID: a.outside.NewID,
 		Progress: a.outside.Hooks.Progress, Acted: a.outside.Hooks.Acted,
 	}
@@ -321,21 +324,26 @@ func (a *App) Close() error {
 func (a *App) observe(log *zap.Logger) httpx.Observer {
 	return func(e httpx.Event) {
 		a.outside.Hooks.Request(e)
-		fields := []zap.Field{
-			zap.String("api", e.API), zap.String("operation", e.Operation), telemetry.Status(e.Status),
-			telemetry.Attempt(e.Attempt), telemetry.Duration(e.Duration),
-			telemetry.RequestID(e.RequestID), telemetry.TrackingID(e.TrackingID), telemetry.Err(e.Err),
-		}
 		if e.Throttled && e.API == connector.API {
-			log.Warn("the PMS asked for patience", append(fields,
+			log.Warn("the PMS asked for patience", append(exchangeFields(e),
 				telemetry.Event(telemetry.SourceThrottled), zap.Int64("wait_ms", e.Wait.Milliseconds()))...)
 			return
 		}
 		if e.Err != nil && e.Wait > 0 {
-			log.Warn("a request failed and is tried again", append(fields,
+			log.Warn("a request failed and is tried again", append(exchangeFields(e),
 				telemetry.Event(telemetry.RequestRetried), zap.Int64("wait_ms", e.Wait.Milliseconds()))...)
 			return
 		}
-		log.Debug("request", append(fields, telemetry.Event(telemetry.Request))...)
+		if line := log.Check(zap.DebugLevel, "request"); line != nil {
+			line.Write(append(exchangeFields(e), telemetry.Event(telemetry.Request))...)
+		}
+	}
+}
+
+func exchangeFields(e httpx.Event) []zap.Field {
+	return []zap.Field{
+		zap.String("api", e.API), zap.String("operation", e.Operation), telemetry.Status(e.Status),
+		telemetry.Attempt(e.Attempt), telemetry.Duration(e.Duration),
+		telemetry.RequestID(e.RequestID), telemetry.TrackingID(e.TrackingID), telemetry.Err(e.Err),
 	}
 }

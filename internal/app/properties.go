@@ -3,7 +3,9 @@ package app
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
+	"slices"
 
 	"github.com/preauth-sync/preauth-sync/internal/config"
 	"github.com/preauth-sync/preauth-sync/preauth"
@@ -25,31 +27,23 @@ func (a *App) properties() []engine.PropertyOptions {
 }
 
 // Customers unites the customers named in the configuration with those in its
-// file, whatever their letter case. With an error it still gives the former.
+// file, whatever their letter case: sorted, each once. With an error it still gives
+// the former.
 func Customers(cfg config.Customers) (engine.Customers, error) {
 	var out engine.Customers
-	known := map[preauth.ID]bool{}
-	add := func(id preauth.ID) error {
-		if !known[id] {
-			known[id] = true
-			out.IDs = append(out.IDs, id)
-		}
-		return nil
-	}
-	out.Invalid, _ = eachListed(cfg.IDs, add) // add never fails
-	var filed []preauth.ID
-	invalid, err := eachFiled(cfg.File, func(id preauth.ID) error {
-		filed = append(filed, id)
+	out.Invalid, _ = eachListed(cfg.IDs, func(id preauth.ID) error { // which never fails
+		out.IDs = append(out.IDs, id)
 		return nil
 	})
-	if err != nil {
-		return out, err
-	}
-	out.Invalid = append(out.Invalid, invalid...)
-	for _, id := range filed {
-		_ = add(id) // it never fails
-	}
-	return out, nil
+	bad, err := useList(cfg.File, func(file io.Reader) ([]connector.BadLine, error) {
+		filed, bad, err := connector.ParseCustomers(file)
+		out.IDs = append(filed, out.IDs...)
+		return bad, err
+	})
+	out.Invalid = append(out.Invalid, bad...)
+	slices.Sort(out.IDs)
+	out.IDs = slices.Compact(out.IDs)
+	return out, err
 }
 
 // eachCustomer is Customers for more of them than should be in memory: it hands
@@ -60,7 +54,7 @@ func eachCustomer(cfg config.Customers, visit func(preauth.ID) error) ([]engine.
 	if err != nil {
 		return invalid, err
 	}
-	more, err := eachFiled(cfg.File, visit)
+	more, err := useList(cfg.File, func(file io.Reader) ([]connector.BadLine, error) { return connector.EachCustomer(file, visit) })
 	return append(invalid, more...), err
 }
 
@@ -78,8 +72,8 @@ func eachListed(texts []string, visit func(preauth.ID) error) (invalid []engine.
 	return invalid, nil
 }
 
-// eachFiled hands over the customers of a file, if there is one.
-func eachFiled(path string, visit func(preauth.ID) error) (invalid []engine.InvalidCustomer, err error) {
+// useList reads a customers file, if there is one, and says where in it the bad lines are.
+func useList(path string, read func(io.Reader) ([]connector.BadLine, error)) (invalid []engine.InvalidCustomer, err error) {
 	if path == "" {
 		return nil, nil
 	}
@@ -92,7 +86,7 @@ func eachFiled(path string, visit func(preauth.ID) error) (invalid []engine.Inva
 		return nil, fmt.Errorf("the customers file cannot be read, so nothing is created: %w", err)
 	}
 	defer func() { _ = file.Close() }() // opened for reading
-	bad, err := connector.EachCustomer(file, visit)
+	bad, err := read(file)
 	if err != nil {
 		return nil, fmt.Errorf("the customers file %s cannot be used, so nothing is created until it is mended: %w", path, err)
 	}

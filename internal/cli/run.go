@@ -55,7 +55,7 @@ func (e *env) runDaemon(ctx context.Context) error {
 	}
 	b := built()
 	daemon := app.Daemon{
-		Load: e.load, Hangups: hangups, Outside: app.Outside{Logs: e.Stderr},
+		Load: e.load, Hangups: hangups, Outside: app.Outside{Logs: e.Stderr, Program: program()},
 		Build:    telemetry.Build{Version: b.version, Commit: b.commit, GoVersion: runtime.Version()},
 		ExitCode: func(err error) int { return exitCode(err, false) },
 	}
@@ -72,7 +72,7 @@ func (e *env) runOnce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	outside := app.Outside{Logs: e.Stderr}
+	outside := app.Outside{Logs: e.Stderr, Program: program()}
 	log, err := app.Logger(cfg, outside)
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"os"
 	"runtime"
 	"runtime/debug"
 
@@ -50,6 +51,22 @@ func built() build {
 		}
 	}
 	return b
+}
+
+// program identifies the running build. A build outside a checkout has no stamps, so
+// that the file it runs from counts too.
+func program() string {
+	b := built()
+	name := b.version + " " + b.commit
+	path, err := os.Executable()
+	if err != nil {
+		return name
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return name
+	}
+	return fmt.Sprintf("%s %d %d", name, info.Size(), info.ModTime().UnixNano())
 }
 
 func newCompletion() *cobra.Command {

@@ -227,8 +227,7 @@ func TestAWriteWhoseRoadIsBrokenIsNotSentAndGoesThroughOnceTheRoadIsMended(t *te
 				Timeout: 10 * time.Second, Transport: TransportConfig{NoProxy: true}, Observer: func(e Event) { events = append(events, e) },
 			})
 			defer client.CloseIdleConnections()
-			transport, _ := client.client.Transport.(*http.Transport)
-			w.travel(transport)
+			w.travel(client.transport)
 			mend := each.spoil(t, w)
 			for range 2 {
 				got, err := client.Do(t.Context(), aWrite(w.server.URL))
@@ -314,8 +313,7 @@ func TestAPlainRequestThatAProxyDoesNotPassOnMayHaveBeenSent(t *testing.T) {
 			})
 			client := NewWriteClient(WriteConfig{Timeout: 10 * time.Second, Transport: TransportConfig{NoProxy: true}})
 			defer client.CloseIdleConnections()
-			transport, _ := client.client.Transport.(*http.Transport)
-			proxied(&way{transport: transport}, address)
+			proxied(&way{transport: client.transport}, address)
 			got, err := client.Do(t.Context(), aWrite("http://v4.test/create"))
 			if (err == nil) != (each.status != 0) || got.Sent != MaybeSent || got.Status != each.status {
 				t.Errorf("%+v, %v", got, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/http"
 	"slices"
@@ -14,8 +15,9 @@ import (
 type WriteConfig struct {
 	// API is the name that events carry, such as "v4".
 	API string
-	// Transport is how to reach the server. HeaderTimeout is not used, and unused
-	// connections are kept for 20 seconds at most.
+	// Transport is how to reach the server. HeaderTimeout and MaxIdle are not used, and
+	// unused connections are kept for 20 seconds at most: as many as there were writes
+	// under way at once.
 	Transport TransportConfig
 	// Timeout limits one exchange from its dial to the end of the reply's body, on
 	// top of the context's deadline, and is the connections' TCP_USER_TIMEOUT; 0
@@ -25,8 +27,6 @@ type WriteConfig struct {
 	MaxReplyBytes int64
 	// Limiter is waited for before each write; nil means no limit.
 	Limiter *Limiter
-	// TrackingID finds the server's own name of an exchange, for the event; nil finds none.
-	TrackingID func(header http.Header, body []byte) string
 	// Observer hears of each exchange. What is not sent at all is no exchange,
 	// unless a connection was tried.
 	Observer Observer
@@ -40,6 +40,9 @@ type Write struct {
 	Header    http.Header
 	// Body must not be empty.
 	Body []byte
+	// Use is shown the reply, if there is one, before the observer hears of it. It gives
+	// the server's own name of the exchange, for the event. Nil gives none.
+	Use func(WriteResult) (trackingID string)
 	// Secrets are taken out of the text of every error and event.
 	Secrets []Secret
 }
@@ -72,10 +75,11 @@ type WriteResult struct {
 //     GetBody can give it anew: Do refuses an empty body;
 //   - HTTP/2 repeats streams that the server says it has not looked at: the
 //     transport speaks HTTP/1.1 only;
-//   - redirects are followed, 307 and 308 with the body: CheckRedirect refuses.
+//   - redirects are followed by http.Client, 307 and 308 with the body: there is none
+//     here, and a RoundTrip ends with a reply of whatever status.
 type WriteClient struct {
-	cfg    WriteConfig
-	client *http.Client
+	cfg       WriteConfig
+	transport *http.Transport
 }
 
 const (
@@ -97,14 +101,12 @@ func NewWriteClient(cfg WriteConfig) *WriteClient {
 	cfg.Transport.DialContext = gatedDial(dial, cfg.Timeout)
 	cfg.Transport.HeaderTimeout = 0
 	cfg.Transport.IdleTimeout = min(orDefault(cfg.Transport.IdleTimeout, idleWrites), idleWrites)
-	return &WriteClient{
-		cfg:    cfg,
-		client: &http.Client{Transport: NewTransport(cfg.Transport), CheckRedirect: keepRedirect},
-	}
+	cfg.Transport.MaxIdle = math.MaxInt
+	return &WriteClient{cfg: cfg, transport: NewTransport(cfg.Transport)}
 }
 
 // CloseIdleConnections closes the connections that nobody uses at the moment.
-func (w *WriteClient) CloseIdleConnections() { w.client.CloseIdleConnections() }
+func (w *WriteClient) CloseIdleConnections() { w.transport.CloseIdleConnections() }
 
 // Do sends the write once, after waiting for the limiter. A reply of any status
 // is no error: the caller judges it. An error means that there is no reply; Sent
@@ -112,7 +114,6 @@ func (w *WriteClient) CloseIdleConnections() { w.client.CloseIdleConnections() }
 // is sent later.
 func (w *WriteClient) Do(ctx context.Context, write Write) (WriteResult, error) {
 	result, err := w.do(ctx, write)
-	result.BodyErr = RedactError(result.BodyErr, write.Secrets...)
 	return result, RedactError(err, write.Secrets...)
 }
 
@@ -135,14 +136,19 @@ func (w *WriteClient) do(ctx context.Context, write Write) (WriteResult, error) 
 	}
 	started := time.Now()
 	result, err := w.exchange(req, watch)
-	w.observe(write, started, result, err)
+	result.BodyErr = RedactError(result.BodyErr, write.Secrets...)
+	event := w.event(write, started, result, err)
+	if err == nil && write.Use != nil {
+		event.TrackingID = clean(Redact(write.Use(result), write.Secrets...))
+	}
+	w.cfg.Observer.Observe(event)
 	return result, err
 }
 
 func (w *WriteClient) exchange(req *http.Request, watch *writeWatch) (WriteResult, error) {
-	resp, err := w.client.Do(req)
+	resp, err := w.transport.RoundTrip(req)
 	if err != nil {
-		return WriteResult{Sent: watch.proof()}, fmt.Errorf("there is no reply: %w", err)
+		return WriteResult{Sent: watch.proof()}, fmt.Errorf("there is no reply from %s: %w", req.URL.Redacted(), err)
 	}
 	defer resp.Body.Close()
 	result := WriteResult{Status: resp.StatusCode, Header: resp.Header}
@@ -162,19 +168,16 @@ func delimited(resp *http.Response) bool {
 	return resp.ContentLength >= 0 || slices.Contains(resp.TransferEncoding, "chunked")
 }
 
-func (w *WriteClient) observe(write Write, started time.Time, result WriteResult, err error) {
+// event tells of an exchange, which is over now.
+func (w *WriteClient) event(write Write, started time.Time, result WriteResult, err error) Event {
 	if err == nil {
 		err = result.BodyErr
 	}
-	event := Event{
+	return Event{
 		API: w.cfg.API, Operation: write.Operation, Attempt: 1,
 		Status: result.Status, Duration: time.Since(started),
 		Throttled: result.Status == http.StatusTooManyRequests,
 		RequestID: clean(Redact(result.Header.Get("Request-Id"), write.Secrets...)),
 		Err:       RedactError(err, write.Secrets...),
 	}
-	if w.cfg.TrackingID != nil && result.Status != 0 {
-		event.TrackingID = clean(Redact(w.cfg.TrackingID(result.Header, result.Body), write.Secrets...))
-	}
-	w.cfg.Observer.Observe(event)
 }

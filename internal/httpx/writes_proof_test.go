@@ -242,8 +242,7 @@ func TestAGateLetsNothingThroughAfterTheDeadline(t *testing.T) {
 func TestAProxyThatRefusesTheTunnelProvesNotSent(t *testing.T) {
 	refuse := raw("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n", false)
 	writeInBubble(t, refuse, WriteConfig{}, func(t *testing.T, b *writeBench) { //nolint:thelper // the test itself
-		transport, _ := b.client.client.Transport.(*http.Transport)
-		transport.Proxy = http.ProxyURL(&url.URL{Scheme: "http", Host: "proxy.test:3128", User: url.UserPassword("u", "hidden")})
+		b.client.transport.Proxy = http.ProxyURL(&url.URL{Scheme: "http", Host: "proxy.test:3128", User: url.UserPassword("u", "hidden")})
 		got, err := b.client.Do(t.Context(), aWrite("https://v4.test/create"))
 		if err == nil || got.Sent != NotSent || strings.Contains(err.Error(), "hidden") {
 			t.Errorf("%s: %v", got.Sent, err)

@@ -54,7 +54,11 @@ func writeInBubble(t *testing.T, answer answering, cfg WriteConfig, use func(*te
 		if cfg.Transport.DialContext == nil {
 			cfg.Transport.DialContext = b.net.DialContext
 		}
-		cfg.Observer = func(e Event) { b.events = append(b.events, e) }
+		cfg.Observer = func(e Event) {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			b.events = append(b.events, e)
+		}
 		b.client = NewWriteClient(cfg)
 		use(t, b)
 		b.client.CloseIdleConnections()
@@ -246,6 +250,73 @@ func TestNothingIsSentAgainOnAKeptConnection(t *testing.T) {
 		}
 		if b.received() != 2 || b.net.Dials() != 1 {
 			t.Errorf("%d requests received on %d connections", b.received(), b.net.Dials())
+		}
+	})
+}
+
+func TestAsManyConnectionsAreKeptAsWritesWereUnderWay(t *testing.T) {
+	const many = 50
+	release := make(chan struct{}) // so that all of them are under way at once
+	answer := func(n int, conn net.Conn, _ *http.Request) bool {
+		if n == many {
+			close(release)
+		}
+		<-release
+		_, err := io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+		return err == nil
+	}
+	writeInBubble(t, answer, WriteConfig{Transport: TransportConfig{MaxIdle: 1}}, func(t *testing.T, b *writeBench) { //nolint:thelper // the test itself
+		for range 2 {
+			var all sync.WaitGroup
+			for range many {
+				all.Go(func() {
+					if _, err := b.send(t.Context()); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			all.Wait()
+			synctest.Wait() // until the connections are idle
+		}
+		if b.received() != 2*many || b.net.Dials() != many {
+			t.Errorf("%d requests received on %d connections", b.received(), b.net.Dials())
+		}
+	})
+}
+
+func TestAReplyIsUsedBeforeItIsTold(t *testing.T) {
+	writeInBubble(t, raw("HTTP/1.1 503 Busy\r\nContent-Length: 2\r\n\r\n{}", true), WriteConfig{}, func(t *testing.T, b *writeBench) { //nolint:thelper // the test itself
+		var used []WriteResult
+		write := aWrite("http://v4.test/create")
+		write.Use = func(result WriteResult) string {
+			used = append(used, result)
+			if len(b.events) != 0 {
+				t.Error("it was told before")
+			}
+			return "tr-1 " + canary
+		}
+		got, err := b.client.Do(t.Context(), write)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]WriteResult{got}, used); diff != "" {
+			t.Error(diff)
+		}
+		if len(b.events) != 1 || b.events[0].TrackingID != "tr-1 "+Redacted {
+			t.Errorf("events: %+v", b.events)
+		}
+	})
+}
+
+func TestWithoutAReplyThereIsNothingToUse(t *testing.T) {
+	writeInBubble(t, raw("", false), WriteConfig{}, func(t *testing.T, b *writeBench) { //nolint:thelper // the test itself
+		write := aWrite("http://v4.test/create")
+		write.Use = func(result WriteResult) string {
+			t.Errorf("it was used: %+v", result)
+			return ""
+		}
+		if got, err := b.client.Do(t.Context(), write); err == nil {
+			t.Errorf("got %+v", got)
 		}
 	})
 }

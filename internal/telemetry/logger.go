@@ -59,11 +59,11 @@ func New(w io.Writer, options Options, more ...Option) (*zap.Logger, error) {
 	default:
 		return nil, fmt.Errorf("log format %q is neither %s nor %s", options.Format, FormatJSON, FormatConsole)
 	}
-	out := zapcore.AddSync(w)
+	out := zapcore.Lock(zapcore.AddSync(w))
 	if len(chosen.secrets) > 0 {
-		out = &redactor{out: out, secrets: replacer(chosen.secrets), redact: redact}
+		out = &redactor{out: out, secrets: newSpellings(chosen.secrets), redact: redact}
 	}
-	core := zapcore.NewCore(encoder, zapcore.Lock(out), level)
+	core := zapcore.NewCore(encoder, out, level)
 	// zap's own complaints are plain text and would break "one JSON object a line";
 	// all it has to complain of is that this very stream cannot be written.
 	extras := []zap.Option{zap.ErrorOutput(zapcore.AddSync(io.Discard))}
@@ -89,6 +89,7 @@ func parseLevel(name string) (zapcore.Level, error) {
 }
 
 func encoding() zapcore.EncoderConfig {
+	inLayout := zapcore.TimeEncoderOfLayout(timeLayout)
 	return zapcore.EncoderConfig{
 		TimeKey:     "ts",
 		LevelKey:    "level",
@@ -96,7 +97,7 @@ func encoding() zapcore.EncoderConfig {
 		LineEnding:  zapcore.DefaultLineEnding,
 		EncodeLevel: zapcore.LowercaseLevelEncoder,
 		EncodeTime: func(t time.Time, to zapcore.PrimitiveArrayEncoder) {
-			to.AppendString(t.UTC().Format(timeLayout))
+			inLayout(t.UTC(), to)
 		},
 		EncodeDuration: zapcore.MillisDurationEncoder,
 	}

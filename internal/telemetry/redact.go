@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -28,22 +29,67 @@ func Redact(secrets ...httpx.Secret) Option {
 	}
 }
 
-// replacer looks for all spellings of all secrets in one pass.
-func replacer(forms []string) *strings.Replacer {
-	// The longest first: where one secret begins with another, both go.
+// spellings are those of all secrets.
+type spellings struct {
+	// forms begin with the longest: where one secret begins with another, both go.
+	forms    []string
+	replacer *strings.Replacer
+	// begins has a bit for each form's first bytes, so that what holds none of them is
+	// soon done with. Where short is set there is a form that has not enough of them.
+	begins [1 << slotBits / 64]uint64
+	short  bool
+}
+
+const (
+	// firstBytes are looked at together.
+	firstBytes = 4
+	slotBits   = 16
+)
+
+func newSpellings(forms []string) *spellings {
 	slices.SortStableFunc(forms, func(a, b string) int { return len(b) - len(a) })
+	s := &spellings{forms: forms}
 	pairs := make([]string, 0, 2*len(forms))
 	for _, form := range forms {
 		pairs = append(pairs, form, httpx.Redacted)
+		if len(form) < firstBytes {
+			s.short = true
+			continue
+		}
+		slot := slotOf([]byte(form))
+		s.begins[slot/64] |= 1 << (slot % 64)
 	}
-	return strings.NewReplacer(pairs...)
+	s.replacer = strings.NewReplacer(pairs...)
+	return s
+}
+
+// slotOf spreads texts over the bits by their first bytes (Knuth's multiplicative hash).
+func slotOf(text []byte) uint32 {
+	const spread = 2654435761
+	return binary.LittleEndian.Uint32(text) * spread >> (32 - slotBits)
+}
+
+// in tells whether a text holds one of them, as it stands.
+func (s *spellings) in(text []byte) bool {
+	if s.short {
+		return true // to be on the safe side
+	}
+	for ; len(text) >= firstBytes; text = text[1:] {
+		slot := slotOf(text)
+		if s.begins[slot/64]&(1<<(slot%64)) != 0 && slices.ContainsFunc(s.forms, func(form string) bool {
+			return len(text) >= len(form) && string(text[:len(form)]) == form
+		}) {
+			return true
+		}
+	}
+	return false
 }
 
 // redactor sees every finished line before it is written.
 type redactor struct {
 	out     zapcore.WriteSyncer
-	secrets *strings.Replacer
-	redact  func(line []byte, secrets *strings.Replacer) []byte
+	secrets *spellings
+	redact  func(line []byte, secrets *spellings) []byte
 }
 
 // Write writes the redacted line and reports the length of the given one.
@@ -58,14 +104,20 @@ func (r *redactor) Write(line []byte) (int, error) {
 func (r *redactor) Sync() error { return r.out.Sync() }
 
 // redactLine treats the line as plain text.
-func redactLine(line []byte, secrets *strings.Replacer) []byte {
-	return []byte(secrets.Replace(string(line)))
+func redactLine(line []byte, secrets *spellings) []byte {
+	if !secrets.in(line) {
+		return line
+	}
+	return []byte(secrets.replacer.Replace(string(line)))
 }
 
 // redactJSON treats the line's string values one by one, so that it stays the
 // JSON object that it was: keys, numbers and the escapes within strings are safe
 // from a secret that looks like them.
-func redactJSON(line []byte, secrets *strings.Replacer) []byte {
+func redactJSON(line []byte, secrets *spellings) []byte {
+	if bytes.IndexByte(line, '\\') < 0 && !secrets.in(line) {
+		return line // without escapes each value stands there as it is
+	}
 	var fresh []byte // stays nil until something has to change
 	var key string
 	written, depth := 0, 0
@@ -81,7 +133,7 @@ func redactJSON(line []byte, secrets *strings.Replacer) []byte {
 			at = end
 			continue
 		}
-		if clean, changed := redactLiteral(line[at:end], secrets); changed && (depth > 1 || !ours(key)) {
+		if clean, changed := redactLiteral(line[at:end], secrets.replacer); changed && (depth > 1 || !ours(key)) {
 			fresh = append(append(fresh, line[written:at]...), clean...)
 			written = end
 		}

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"html"
+	"io"
 	"net/url"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/zap"
@@ -117,18 +119,65 @@ func TestAStreamThatFailsIsTriedAgainWithTheNextLine(t *testing.T) {
 	}
 }
 
-func BenchmarkRedact(b *testing.B) {
+// In lower case two Kelvin signs are two bytes, fewer than are looked at together.
+func TestASecretIsRedactedWhateverTheLengthOfItsSpellings(t *testing.T) {
+	log, out := newLogger(t, telemetry.Options{}, telemetry.Redact(httpx.NewSecret("\u212a\u212a")))
+	log.Info("m", zap.String("a", "xkkx"), zap.String("b", "\u212a\u212a"))
+	if strings.Count(out.String(), httpx.Redacted) != 2 {
+		t.Error(out)
+	}
+}
+
+// FuzzRedact looks for a line in which a secret is not found, or found where none stands.
+func FuzzRedact(f *testing.F) {
+	f.Add(canary, "before ", " behind", "without")
+	f.Add("pa\"ss\\wo\nrd<&>é", "canary-7f3", "", "PA\"SS")
+	f.Add("\u212a\u212a", "k", "k", "kk")
+	f.Fuzz(func(t *testing.T, text, before, behind, other string) {
+		if !utf8.ValidString(strings.Join([]string{text, before, behind, other}, " ")) {
+			t.Skip("it is no text")
+		}
+		secret := httpx.NewSecret(text)
+		pairs := []string{}
+		if len(text) >= 4 {
+			for _, spelling := range secret.Spellings() {
+				pairs = append(pairs, spelling, httpx.Redacted)
+			}
+		}
+		log, out := newLogger(t, telemetry.Options{}, telemetry.Redact(secret))
+		for _, message := range []string{before + text + behind, other} {
+			out.Reset()
+			log.Info(message)
+			if got, want := lines(t, out)[0]["msg"], strings.NewReplacer(pairs...).Replace(message); got != want {
+				t.Errorf("%q became %q and not %q", message, got, want)
+			}
+		}
+	})
+}
+
+// BenchmarkLine writes the line of an applied create, by a program that knows no secrets
+// and by one of a group with 20 properties.
+func BenchmarkLine(b *testing.B) {
 	var secrets []httpx.Secret
 	for n := range 20 {
 		secrets = append(secrets, httpx.NewSecret(fmt.Sprintf("%032X-%031X", n*7919, n*104729)))
 	}
-	log, err := telemetry.New(discard{}, telemetry.Options{}, telemetry.Redact(secrets...))
-	if err != nil {
-		b.Fatal(err)
-	}
-	for b.Loop() {
-		log.Info("captured", telemetry.Event(telemetry.CaptureApplied), telemetry.Property("prague-center"),
-			telemetry.PreauthorizationID("2d93962f-067f-45a6-b7c4-bc4b9d899456"), telemetry.Amount("10.50"))
+	for name, option := range map[string]telemetry.Option{"plain": telemetry.Redact(), "redacted": telemetry.Redact(secrets...)} {
+		b.Run(name, func(b *testing.B) {
+			log, err := telemetry.New(io.Discard, telemetry.Options{}, option)
+			if err != nil {
+				b.Fatal(err)
+			}
+			log = log.With(telemetry.CycleID("0a1ee26f-5a8f-4f3e-8d9c-0c6a86e3a4f1"), telemetry.Property("prague-center"))
+			b.ReportAllocs()
+			for b.Loop() {
+				log.Info("hold created",
+					telemetry.PreauthorizationID("2d93962f-067f-45a6-b7c4-bc4b9d899456"),
+					telemetry.CustomerID("6a2f7c1e-5d3b-4c0a-9e1f-2b8d4f6a7c90"), telemetry.Action("create"), telemetry.Attempt(1),
+					telemetry.Amount("10.50"), telemetry.Currency("EUR"), telemetry.Identity(4711),
+					telemetry.Event(telemetry.CreateApplied), telemetry.TrackingID("1f8b2c4d5e6f"), telemetry.Status(200))
+			}
+		})
 	}
 }
 
@@ -142,10 +191,6 @@ func (f *failing) Write([]byte) (int, error) {
 	f.writes++
 	return 0, errors.New("the disk is full")
 }
-
-type discard struct{}
-
-func (discard) Write(p []byte) (int, error) { return len(p), nil }
 
 func jsonText(s string) string {
 	encoded, _ := json.Marshal(map[string]string{"password": s})

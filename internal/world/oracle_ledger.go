@@ -27,13 +27,29 @@ func (o *oracle) sink(t *tenant) (plan.Sink, bool, error) {
 	return o.w.disk.file.store.Sink(context.Background(), t.inLedger())
 }
 
+// readCycles gives the cycle in which each customer was first read.
+func readCycles(l interface {
+	Customers(context.Context, preauth.ID, []preauth.ID) (map[preauth.ID]plan.Customer, error)
+}) func(context.Context, preauth.ID, []preauth.ID) (map[preauth.ID]uint64, error) {
+	return func(ctx context.Context, enterprise preauth.ID, ids []preauth.ID) (map[preauth.ID]uint64, error) {
+		known, err := l.Customers(ctx, enterprise, ids)
+		read := map[preauth.ID]uint64{}
+		for id, customer := range known {
+			if customer.Read > 0 {
+				read[id] = customer.Read
+			}
+		}
+		return read, err
+	}
+}
+
 func (o *oracle) before(l *ledger, batch plan.Batch) before {
 	b := before{records: map[preauth.ID]plan.Record{}, unmatched: map[string]bool{}}
 	ctx := context.Background()
 	for _, rec := range batch.Records {
 		b.records[rec.ID], _, _ = l.Record(ctx, rec.ID) // memory does not fail
 		b.doc, _, _ = l.Property(ctx, rec.Enterprise)
-		b.read, _ = l.ReadCycles(ctx, rec.Enterprise, o.customers(rec.Enterprise))
+		b.read, _ = readCycles(l)(ctx, rec.Enterprise, o.customers(rec.Enterprise))
 	}
 	if batch.Property != nil {
 		b.doc, _, _ = l.Property(ctx, batch.Property.Enterprise)

@@ -118,7 +118,7 @@ func (o *oracle) observesHistory(c *dossier, is, was plan.Observed, rec plan.Rec
 		return
 	}
 	before := false
-	for _, reads := range []func(context.Context, preauth.ID, []preauth.ID) (map[preauth.ID]uint64, error){store.ReadCycles, store.ObservedReads} {
+	for _, reads := range []func(context.Context, preauth.ID, []preauth.ID) (map[preauth.ID]uint64, error){readCycles(store), store.ObservedReads} {
 		read, _ := reads(ctx, doc.Enterprise, []preauth.ID{c.entry.customer.id}) // memory does not fail
 		cycle, is := read[c.entry.customer.id]
 		before = before || is && cycle < doc.Cycle

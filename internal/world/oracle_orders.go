@@ -83,7 +83,7 @@ func (o *oracle) progresses(by *order, p engine.BackfillProgress) {
 func (o *oracle) documents(l *ledger, by *order, batch plan.Batch, b before) {
 	if doc := batch.Property; doc != nil && doc.FirstRunDone && !b.doc.FirstRunDone {
 		listed, whole := l.k.listed[o.property(doc.Enterprise)]
-		read, _ := l.ReadCycles(context.Background(), doc.Enterprise, listed) // memory does not fail
+		read, _ := readCycles(l)(context.Background(), doc.Enterprise, listed) // memory does not fail
 		if !whole || len(read) < len(listed) {
 			o.fail("I", doc.Enterprise, "its first run ends, and of the list %v (whole: %t) only %v have been read", listed, whole, read)
 		}

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -34,6 +36,27 @@ func (s source) Enterprise(ctx context.Context) (preauth.ID, error) {
 // Poll implements engine.Source: in one reply or in several, with customers
 // refused, and failing at any point.
 func (s source) Poll(ctx context.Context, customers []preauth.ID, reply func(preauth.Reply) error) ([]preauth.RefusedCustomer, error) {
+	return s.poll(ctx, customers, reply)
+}
+
+// Repoll implements engine.Source. What is known is known by its contents.
+func (s source) Repoll(
+	ctx context.Context, customers []preauth.ID, known preauth.Fingerprint, reply func(preauth.Reply) error,
+) ([]preauth.RefusedCustomer, error) {
+	return s.poll(ctx, customers, func(r preauth.Reply) error {
+		if len(r.Customers) < len(customers) {
+			return reply(r)
+		}
+		r.Fingerprint.Body = sha256.Sum256(fmt.Appendf(nil, "%v %v", r.Preauthorizations, r.Conflicting))
+		if r.Fingerprint == known {
+			s.k.w.say("pms", "%s: %d customers, nothing new", s.p.name, len(customers))
+			r = preauth.Reply{Customers: r.Customers, Fingerprint: r.Fingerprint, Unchanged: true}
+		}
+		return reply(r)
+	})
+}
+
+func (s source) poll(ctx context.Context, customers []preauth.ID, reply func(preauth.Reply) error) ([]preauth.RefusedCustomer, error) {
 	w := s.k.w
 	customers = slices.Sorted(slices.Values(customers)) // in whatever order it asks, the PMS behaves alike
 	t := s.k.throw(ctx, "poll", s.p.name+string(customers[0]))
@@ -113,10 +136,10 @@ func (s source) list(ctx context.Context) (engine.Customers, error) {
 		}
 		s.k.unread[s.p.name+" customers"] = err != nil
 		listed.IDs = append(listed.IDs, s.p.crowd...)
-		w.oracle.lists(orderOf(ctx), s.p, listed.IDs)
+		w.oracle.lists(orderOf(ctx), s.p, slices.Clone(listed.IDs)) // the engine takes its list over
 		delete(s.k.listed, s.p)
 		if err == nil && len(listed.Invalid) == 0 {
-			s.k.listed[s.p] = listed.IDs
+			s.k.listed[s.p] = slices.Clone(listed.IDs)
 		}
 	})
 	return listed, err

@@ -83,7 +83,7 @@ var reading = []mutation{
 	{
 		name:  "conflicting",
 		takes: "leaving alone what a reply shows twice with different contents",
-		edits: []edit{{"sources/connector/decode.go", "\t\tcase e.conflicting:\n", "\t\tcase e.conflicting && e.ID == \"\":\n"}},
+		edits: []edit{{"sources/connector/decode.go", "\t\tcase d.conflicting(e):\n", "\t\tcase d.conflicting(e) && e[0].ID == \"\":\n"}},
 		red:   []test{{"sync/engine", "TestConflictingItemsAreNotActedOn"}},
 	},
 	{

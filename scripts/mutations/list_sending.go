@@ -7,7 +7,7 @@ var sending = []mutation{
 	{
 		name: "redirect", money: true,
 		takes: "the refusal of redirects",
-		edits: []edit{{"internal/httpx/writes.go", ", CheckRedirect: keepRedirect}", "}"}},
+		edits: []edit{{"internal/httpx/writes.go", "w.transport.RoundTrip(req)", "(&http.Client{Transport: w.transport}).Do(req)"}},
 		red:   []test{{"internal/httpx", "TestNoRedirectIsFollowed"}},
 	},
 	{
@@ -15,9 +15,8 @@ var sending = []mutation{
 		takes: "one send: a write is repeated after a network error",
 		edits: []edit{{
 			"sinks/v4/client.go",
-			"\tresult, err := c.writes.Do(ctx, httpx.Write{\n\t\tOperation: operation, URL: address, Header: headers(login), Body: body, Secrets: secrets,\n\t})\n",
-			"\twrite := httpx.Write{\n\t\tOperation: operation, URL: address, Header: headers(login), Body: body, Secrets: secrets,\n\t}\n" +
-				"\tresult, err := c.writes.Do(ctx, write)\n\tif err != nil {\n\t\tresult, err = c.writes.Do(ctx, write)\n\t}\n",
+			"\tresult, err := c.writes.Do(ctx, write)\n",
+			"\tresult, err := c.writes.Do(ctx, write)\n\tif err != nil {\n\t\tresult, err = c.writes.Do(ctx, write)\n\t}\n",
 		}},
 		red: []test{{"sinks/v4", "TestWritesAreSentOnceWhateverBreaks"}},
 	},

@@ -92,6 +92,13 @@ type login struct {
 	token  httpx.Secret
 	number uint64
 	renew  time.Time
+	// secrets are what must not appear in what comes of a request with it.
+	secrets []httpx.Secret
+}
+
+func (s *session) begin(token httpx.Secret, renew time.Time) {
+	s.number++
+	s.present = &login{token: token, number: s.number, renew: renew, secrets: append(s.auth.secrets(), token)}
 }
 
 // session keeps the present login.
@@ -115,7 +122,7 @@ type session struct {
 func newSession(auth Auth, client *httpx.ReadClient, timeout time.Duration) *session {
 	s := &session{auth: auth, client: client, margin: max(leastMargin, timeout), turn: make(chan struct{}, 1)}
 	if !auth.Token.Empty() {
-		s.number, s.present = 1, &login{token: auth.Token, number: 1}
+		s.begin(auth.Token, time.Time{})
 	}
 	return s
 }
@@ -193,8 +200,7 @@ func (s *session) login(ctx context.Context) (login, error) {
 		}
 		return login{}, err
 	}
-	s.number++
-	s.present = &login{token: token, number: s.number, renew: renew}
+	s.begin(token, renew)
 	return *s.present, nil
 }
 

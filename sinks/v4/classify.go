@@ -167,7 +167,7 @@ func onlyItem(body object) (object, error) {
 	if len(items) != 1 {
 		return nil, fmt.Errorf("the reply has %d items, not one", len(items))
 	}
-	item, err := parseObject(items[0])
+	item, err := split(items[0])
 	if err != nil {
 		return nil, errors.New("its item is not a usable object")
 	}

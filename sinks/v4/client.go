@@ -118,8 +118,7 @@ func New(config Config) (*Client, error) {
 	c := &Client{config: config, base: base + "/api/v4/PaymentPreAuthorize/", methods: base + "/api/v4/PaymentMethod/"}
 	secrets := config.Auth.secrets()
 	c.writes = httpx.NewWriteClient(httpx.WriteConfig{
-		API: apiName, Transport: config.Transport, Timeout: config.Timeout,
-		TrackingID: trackingIDOf, Observer: config.Observer,
+		API: apiName, Transport: config.Transport, Timeout: config.Timeout, Observer: config.Observer,
 	})
 	reads := httpx.ReadConfig{
 		API: apiName, Transport: httpx.NewTransport(config.Transport), Timeout: config.Timeout,
@@ -208,10 +207,15 @@ func (c *Client) write(ctx context.Context, operation, address string, body []by
 	if !ok {
 		return notSent(operation, errors.New("there is no login: call Ready first"))
 	}
-	secrets := append(c.config.Auth.secrets(), login.token)
-	result, err := c.writes.Do(ctx, httpx.Write{
-		Operation: operation, URL: address, Header: headers(login), Body: body, Secrets: secrets,
-	})
+	var outcome preauth.Outcome
+	write := httpx.Write{
+		Operation: operation, URL: address, Header: headers(login), Body: body, Secrets: login.secrets,
+		Use: func(result httpx.WriteResult) string {
+			outcome = classify(reply{operation: operation, result: result, now: c.config.Now(), secrets: login.secrets})
+			return outcome.TrackingID
+		},
+	}
+	result, err := c.writes.Do(ctx, write)
 	if err != nil {
 		if result.Sent == httpx.NotSent {
 			return notSent(operation, err)
@@ -219,7 +223,6 @@ func (c *Client) write(ctx context.Context, operation, address string, body []by
 		return preauth.Outcome{Kind: preauth.OutcomeUnknown, Err: fmt.Errorf("v4 %s: the outcome is unknown: %w", operation, err)}
 	}
 	showForm(ctx, operation, result)
-	outcome := classify(reply{operation: operation, result: result, now: c.config.Now(), secrets: secrets})
 	if outcome.Kind == preauth.OutcomeUnauthorized {
 		c.session.reject(login)
 	}

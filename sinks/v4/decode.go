@@ -1,58 +1,64 @@
 package v4
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 
 	"github.com/shopspring/decimal"
 
 	"github.com/preauth-sync/preauth-sync/preauth"
 )
 
-// object is a JSON object, split but not decoded further. Its keys are in lower
-// case: a server that spells "errors" as "Errors" must not be misread.
+// object is a JSON object, split but not decoded further: each value is a valid JSON
+// text, and a part of the reply. Its keys are in lower case: a server that spells
+// "errors" as "Errors" must not be misread.
 type object map[string]json.RawMessage
+
+// shortName is the length of a name that needs no memory of its own to be looked for.
+const shortName = 32
 
 var errNoObject = errors.New("the reply is not one complete JSON object")
 
-// parseObject splits an object. Keys that appear twice, in whatever letter case,
-// are an error: which of the two counts is anyone's guess. Texts of the reply
-// stay out of its errors.
+// parseObject splits an object that comes from outside. Texts of the reply stay out of
+// its errors.
 func parseObject(raw []byte) (object, error) {
 	if !json.Valid(raw) {
 		return nil, errNoObject
 	}
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	if start, err := decoder.Token(); err != nil || start != json.Delim('{') {
+	return split(raw)
+}
+
+// split splits an object of a valid text. Keys that appear twice, in whatever letter
+// case, are an error: which of the two counts is anyone's guess.
+func split(text json.RawMessage) (object, error) {
+	c := cursor{text: text}
+	if !c.past('{') {
 		return nil, errNoObject
 	}
 	fields := object{}
-	for decoder.More() {
-		key, err := decoder.Token()
+	var room [shortName]byte
+	for !c.past('}') {
+		name, err := unquote(c.value())
 		if err != nil {
 			return nil, errNoObject
 		}
-		name, _ := key.(string)
-		name = strings.ToLower(name)
-		if _, twice := fields[name]; twice {
+		key := appendLower(room[:0], name)
+		if _, twice := fields[string(key)]; twice {
 			return nil, errors.New("an object in the reply has the same key twice")
 		}
-		var value json.RawMessage
-		if err := decoder.Decode(&value); err != nil {
-			return nil, errNoObject
-		}
-		fields[name] = value
+		c.past(':')
+		fields[string(key)] = c.value()
+		c.past(',')
 	}
 	return fields, nil
 }
 
 // get gives a field's value; null counts as absent.
 func (o object) get(name string) (json.RawMessage, bool) {
-	value, ok := o[strings.ToLower(name)]
+	var room [shortName]byte
+	value, ok := o[string(appendLower(room[:0], name))]
 	if !ok || string(value) == "null" {
 		return nil, false
 	}
@@ -65,9 +71,14 @@ func (o object) array(name string) ([]json.RawMessage, error) {
 	if !ok {
 		return nil, fmt.Errorf("the reply has no %s", name)
 	}
-	items := []json.RawMessage{}
-	if err := json.Unmarshal(raw, &items); err != nil {
+	c := cursor{text: raw}
+	if !c.past('[') {
 		return nil, fmt.Errorf("%s is not an array", name)
+	}
+	items := []json.RawMessage{}
+	for !c.past(']') {
+		items = append(items, c.value())
+		c.past(',')
 	}
 	return items, nil
 }
@@ -78,7 +89,7 @@ func (o object) object(name string) (object, error) {
 	if !ok {
 		return nil, fmt.Errorf("the reply has no %s", name)
 	}
-	inner, err := parseObject(raw)
+	inner, err := split(raw)
 	if err != nil {
 		return nil, fmt.Errorf("%s is not a usable object", name)
 	}
@@ -135,17 +146,17 @@ func (o object) text(name string) (string, error) {
 	if !ok {
 		return "", nil
 	}
-	var text string
-	if err := json.Unmarshal(raw, &text); err != nil {
+	text, err := unquote(raw)
+	if err != nil {
 		return "", fmt.Errorf("%s is not a string", name)
 	}
-	return text, nil
+	return string(text), nil
 }
 
 // parseHold reads a PaymentPreAuthorize (seed) of which every field that is there
 // must be usable, and identity must be there.
-func parseHold(raw []byte) (preauth.Hold, error) {
-	item, err := parseObject(raw)
+func parseHold(raw json.RawMessage) (preauth.Hold, error) {
+	item, err := split(raw)
 	if err != nil {
 		return preauth.Hold{}, errors.New("an item is not a usable object")
 	}

@@ -26,8 +26,8 @@ func (o object) hasErrors() bool {
 	if !ok {
 		return false
 	}
-	var list []json.RawMessage
-	return json.Unmarshal(raw, &list) != nil || len(list) > 0
+	c := cursor{text: raw}
+	return !c.past('[') || !c.past(']')
 }
 
 var errNoErrors = errors.New("its errors are not in v4's form")
@@ -51,8 +51,8 @@ func (o object) apiErrors(secrets []httpx.Secret) ([]preauth.APIError, error) {
 	return found, nil
 }
 
-func parseAPIError(raw []byte, secrets []httpx.Secret) (preauth.APIError, error) {
-	entry, err := parseObject(raw)
+func parseAPIError(raw json.RawMessage, secrets []httpx.Secret) (preauth.APIError, error) {
+	entry, err := split(raw)
 	if err != nil {
 		return preauth.APIError{}, err
 	}
@@ -137,13 +137,4 @@ func trackingID(header http.Header, body object, secrets []httpx.Secret) string 
 		}
 	}
 	return tidy(text, maxTracking, secrets)
-}
-
-// trackingIDOf is trackingID for a reply not looked at yet. The caller redacts.
-func trackingIDOf(header http.Header, body []byte) string {
-	fields, err := parseObject(body)
-	if err != nil {
-		fields = nil
-	}
-	return trackingID(header, fields, nil)
 }

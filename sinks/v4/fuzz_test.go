@@ -1,6 +1,7 @@
 package v4
 
 import (
+	"encoding/json"
 	"testing"
 
 	"github.com/preauth-sync/preauth-sync/preauth"
@@ -64,7 +65,7 @@ func FuzzDecodeMethods(f *testing.F) {
 			return
 		}
 		read := func(wanted bool) ([]methodItem, error) {
-			return searchItems(reply, func(raw []byte) (methodItem, error) {
+			return searchItems(reply, func(raw json.RawMessage) (methodItem, error) {
 				return parseMethod(raw, cardField, func(string) bool { return wanted })
 			})
 		}

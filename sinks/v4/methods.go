@@ -2,6 +2,7 @@ package v4
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -109,7 +110,7 @@ func (c *Client) searchMethods(
 	var items []methodItem
 	var odd error
 	_, err := c.sendSearch(ctx, opMethods, c.methods+"Search", q, func(reply object) error {
-		items, odd = searchItems(reply, func(raw []byte) (methodItem, error) { return parseMethod(raw, field, wanted) })
+		items, odd = searchItems(reply, func(raw json.RawMessage) (methodItem, error) { return parseMethod(raw, field, wanted) })
 		return nil
 	})
 	if err == nil {
@@ -133,8 +134,8 @@ type methodItem struct {
 // parseMethod reads a PaymentMethod (vendor's docs). Its identity and its field must be
 // usable, and where the field's value is wanted it must be said whether it is active:
 // nothing is held on a method of which that is not known, nor is it passed over for another.
-func parseMethod(raw []byte, field string, wanted func(value string) bool) (methodItem, error) {
-	fields, err := parseObject(raw)
+func parseMethod(raw json.RawMessage, field string, wanted func(value string) bool) (methodItem, error) {
+	fields, err := split(raw)
 	if err != nil {
 		return methodItem{}, errors.New("an item is not a usable object")
 	}

@@ -49,10 +49,9 @@ func (c *Client) readOnce(ctx context.Context, req readRequest, login login) (*h
 	header := headers(login)
 	maps.Copy(header, req.header)
 	var refused *preauth.SinkRefusal
-	secrets := append(c.config.Auth.secrets(), login.token)
 	answer, err := c.reads.Do(ctx, httpx.ReadRequest{
 		Operation: req.operation, Method: req.method, URL: req.address,
-		Header: header, Body: req.body, Secrets: secrets,
+		Header: header, Body: req.body, Secrets: login.secrets,
 		Use: func(r io.Reader) error {
 			refused = nil
 			raw, err := io.ReadAll(r)
@@ -64,7 +63,7 @@ func (c *Client) readOnce(ctx context.Context, req readRequest, login login) (*h
 				return err
 			}
 			if body.hasErrors() { // it was understood; asking again would change nothing
-				refused = refusalOf(req.operation, http.StatusOK, nil, body, secrets)
+				refused = refusalOf(req.operation, http.StatusOK, nil, body, login.secrets)
 				return nil
 			}
 			return req.parse(body)
@@ -92,7 +91,7 @@ func (c *Client) readRefusal(operation string, answer *httpx.ReadReply, login lo
 	if err != nil {
 		body = nil
 	}
-	return explain(refusalOf(operation, answer.Status, answer.Header, body, append(c.config.Auth.secrets(), login.token)))
+	return explain(refusalOf(operation, answer.Status, answer.Header, body, login.secrets))
 }
 
 func refusalOf(operation string, status int, header http.Header, body object, secrets []httpx.Secret) *preauth.SinkRefusal {

@@ -2,6 +2,7 @@ package v4
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -107,7 +108,7 @@ func (c *Client) sendSearch(
 func searchHolds(reply object) ([]preauth.Hold, error) { return searchItems(reply, parseHold) }
 
 // searchItems reads a Search's reply (seed: {trackingId, itemCount, items}).
-func searchItems[T any](reply object, parse func([]byte) (T, error)) ([]T, error) {
+func searchItems[T any](reply object, parse func(json.RawMessage) (T, error)) ([]T, error) {
 	items, err := parseItems(reply, parse)
 	if err != nil {
 		return nil, err
@@ -123,7 +124,7 @@ func searchItems[T any](reply object, parse func([]byte) (T, error)) ([]T, error
 }
 
 // parseItems reads the items, which must be there, all of them usable.
-func parseItems[T any](list object, parse func([]byte) (T, error)) ([]T, error) {
+func parseItems[T any](list object, parse func(json.RawMessage) (T, error)) ([]T, error) {
 	raw, err := list.array("items")
 	if err != nil {
 		return nil, err

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/preauth-sync/preauth-sync/internal/httpx"
+	"github.com/preauth-sync/preauth-sync/preauth"
 )
 
 // Config describes a Client. Zero values mean the defaults named at each field.
@@ -127,12 +128,12 @@ func baseOf(address string) (string, error) {
 // parameters are what a request's body carries beside the envelope. Those that
 // are left empty are left out.
 type parameters struct {
-	CustomerIDs    []string    `json:"CustomerIds,omitempty"`
-	Extent         *extent     `json:",omitempty"`
-	ActivityStates []string    `json:",omitempty"`
-	UpdatedUTC     *interval   `json:"UpdatedUtc,omitempty"`
-	CollidingUTC   *interval   `json:"CollidingUtc,omitempty"`
-	Limitation     *limitation `json:",omitempty"`
+	CustomerIDs    []preauth.ID `json:"CustomerIds,omitempty"`
+	Extent         *extent      `json:",omitempty"`
+	ActivityStates []string     `json:",omitempty"`
+	UpdatedUTC     *interval    `json:"UpdatedUtc,omitempty"`
+	CollidingUTC   *interval    `json:"CollidingUtc,omitempty"`
+	Limitation     *limitation  `json:",omitempty"`
 }
 
 // body gives a request's JSON.

@@ -2,6 +2,8 @@ package connector
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -21,6 +23,7 @@ func TestParseCustomers(t *testing.T) {
 	}{
 		{"one a line", one + "\n" + two + "\n", both, nil},
 		{"no end of the last line", one + "\n" + two, both, nil},
+		{"in any order", two + "\n" + one + "\n", both, nil},
 		{"lines of other systems", one + "\r\n" + two + "\r\n", both, nil},
 		{"a byte order mark", "\ufeff" + one + "\n" + two, both, nil},
 		{"comments and blank lines", "# head\n\n" + one + " # the first\n \t\n  # more\n\t" + two + "#x", both, nil},
@@ -74,5 +77,44 @@ func TestAListThatCannotBeReadGivesNothing(t *testing.T) {
 	}
 	if got := (BadLine{Number: 3, Text: "x"}).String(); !strings.Contains(got, "line 3") || !strings.Contains(got, `"x"`) {
 		t.Errorf("reads %q", got)
+	}
+}
+
+func TestManyCustomersComeSortedAndEachOnce(t *testing.T) {
+	const many = 5000
+	var text strings.Builder
+	var want []preauth.ID
+	for n := range many {
+		id := fmt.Sprintf("%08x-0000-4000-8000-%012x", n*2654435761%(1<<32), n) // far from any order
+		fmt.Fprintf(&text, "%s # guest %d\n%s\n", id, n, strings.ToUpper(id))
+		want = append(want, preauth.ID(id))
+	}
+	slices.Sort(want)
+	ids, bad, err := ParseCustomers(strings.NewReader(text.String()))
+	if err != nil || len(bad) > 0 || !slices.Equal(ids, want) {
+		t.Errorf("%d ids, %v, %v", len(ids), bad, err)
+	}
+}
+
+// BenchmarkParseCustomers reads a list of 250,000, as it comes and when it is sorted.
+func BenchmarkParseCustomers(b *testing.B) {
+	const many = 250_000
+	lines := make([]string, many)
+	for n := range lines {
+		lines[n] = fmt.Sprintf("%08x-0000-4000-8000-%012x", n*2654435761%(1<<32), n)
+	}
+	for _, order := range []string{"unsorted", "sorted"} {
+		if order == "sorted" {
+			slices.Sort(lines)
+		}
+		text := strings.Join(lines, "\n") + "\n"
+		b.Run(order, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if ids, _, err := ParseCustomers(strings.NewReader(text)); err != nil || len(ids) != many {
+					b.Fatal(len(ids), err)
+				}
+			}
+		})
 	}
 }

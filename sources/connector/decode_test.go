@@ -26,9 +26,13 @@ func euros(t *testing.T, amount string) preauth.Money {
 // decode gives what a reply says about some customers, however it is chopped.
 func decode(t *testing.T, text string, asked ...preauth.ID) (*decoded, error) {
 	t.Helper()
-	d, err := decodeReply(strings.NewReader(text), asked)
-	if _, again := decodeReply(iotest.OneByteReader(strings.NewReader(text)), asked); (again == nil) != (err == nil) {
+	d, err := decodeReply([]byte(text), asked)
+	streamed, again := decodeStream(iotest.OneByteReader(strings.NewReader(text)), asked)
+	if (again == nil) != (err == nil) {
 		t.Errorf("read at once: %v; read byte by byte: %v", err, again)
+	}
+	if err == nil {
+		alike(t, streamed, d)
 	}
 	return d, err
 }
@@ -130,12 +134,12 @@ func TestASingleHugeValueIsTooLarge(t *testing.T) {
 		"as a name":              `{"` + huge + `":1}`,
 		"of white space":         `{"A":` + strings.Repeat(" ", 2*maxValueBytes) + `1}`,
 	} {
-		if _, err := decodeReply(strings.NewReader(text), customers(1)); !errors.Is(err, httpx.ErrBodyTooLarge) {
+		if _, err := decodeReply([]byte(text), customers(1)); !errors.Is(err, httpx.ErrBodyTooLarge) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	long := `{"A":[` + strings.Repeat(`"0123456789",`, maxValueBytes/5) + `1],"Preauthorizations":[]}`
-	if _, err := decodeReply(strings.NewReader(long), customers(1)); err != nil {
+	if _, err := decodeReply([]byte(long), customers(1)); err != nil {
 		t.Errorf("a long list of small values is skipped, not kept: %v", err)
 	}
 }
@@ -281,7 +285,7 @@ func FuzzDecodeReply(f *testing.F) {
 	f.Add(`{"Preauthorizations":[{"Id":"` + string(hold(1)) + `","Amount":{"Currency":"EUR","GrossValue":1e999999999}}]}`)
 	f.Fuzz(func(t *testing.T, text string) {
 		asked := []preauth.ID{customer(0), customer(1)}
-		d, err := decodeReply(strings.NewReader(text), asked)
+		d, err := decodeReply([]byte(text), asked)
 		if err != nil {
 			return
 		}

@@ -128,12 +128,12 @@ func (c *Client) Merged(ctx context.Context, of []Found, page func([]Found) erro
 }
 
 // unasked notes those that have not been asked for, and gives their ids.
-func unasked(asked map[preauth.ID]time.Time, of []Found) []string {
-	var fresh []string
+func unasked(asked map[preauth.ID]time.Time, of []Found) []preauth.ID {
+	var fresh []preauth.ID
 	for _, each := range of {
 		at, known := asked[each.ID]
 		if !known {
-			fresh = append(fresh, string(each.ID))
+			fresh = append(fresh, each.ID)
 		}
 		if !known || at.Before(each.At) {
 			asked[each.ID] = each.At
@@ -145,10 +145,10 @@ func unasked(asked map[preauth.ID]time.Time, of []Found) []string {
 // merges reads the targets of so many customers. A request that the API finds invalid
 // is divided, so that an unknown customer stands alone: polls tell who that is. When
 // all are refused, or so many in a row, it is about something else.
-func (w *walk) merges(ctx context.Context, ids []string) error {
+func (w *walk) merges(ctx context.Context, ids []preauth.ID) error {
 	accepted, refused := false, 0
 	var failures []error
-	for pending := [][]string{ids}; len(pending) > 0; {
+	for pending := [][]preauth.ID{ids}; len(pending) > 0; {
 		part := pending[len(pending)-1]
 		pending = pending[:len(pending)-1]
 		asked := ofCustomers()

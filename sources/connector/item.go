@@ -1,8 +1,11 @@
 package connector
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+
+	"github.com/shopspring/decimal"
 
 	"github.com/preauth-sync/preauth-sync/internal/httpx"
 	"github.com/preauth-sync/preauth-sync/preauth"
@@ -25,93 +28,162 @@ const maxCurrency = 16
 // maxState keeps an unknown state fit for storing.
 const maxState = 128
 
-// parseItem reads one entry. Properties that are missing or of another type
-// than documented read as absent, with two exceptions: an Id makes the entry
-// unusable, and an IsActive that is neither true nor false contradicts, because
-// an absent one means active and active may be acted on.
-func parseItem(raw json.RawMessage) item {
+// rawEntry is an entry by its properties as the reply spells them, nil where it has none.
+type rawEntry struct {
+	id, customer, card, code, state, active, amount json.RawMessage
+	// gross and currency are the amount's, where that is an object.
+	gross, currency json.RawMessage
+}
+
+// parseItem reads one entry, whatever it is.
+func parseItem(raw json.RawMessage, t *texts) item {
 	found, twice, err := fields(raw, "Id", "CustomerId", "CreditCardId", "Amount", "State", "IsActive", "Code")
 	if err != nil {
 		return item{unusable: "an entry is not an object"}
 	}
-	var it item
-	it.contradicts = len(twice) > 0
-	if !twice["CustomerId"] {
-		it.CustomerID, _ = idOf(found["CustomerId"])
+	e := rawEntry{
+		id: found["Id"], customer: found["CustomerId"], card: found["CreditCardId"], code: found["Code"],
+		state: found["State"], active: found["IsActive"], amount: found["Amount"],
 	}
-	id, isID := idOf(found["Id"])
-	if !isID || twice["Id"] {
+	if twice["Id"] {
+		e.id = nil
+	}
+	if twice["CustomerId"] {
+		e.customer = nil
+	}
+	amount, twiceInside, _ := fields(e.amount, "Currency", "GrossValue")
+	e.gross, e.currency = amount["GrossValue"], amount["Currency"]
+	it := e.item(t)
+	if len(twiceInside) > 0 {
+		it.Amount, it.AmountFault = preauth.Money{}, "the amount contradicts itself"
+	}
+	it.contradicts = it.contradicts || len(twice)+len(twiceInside) > 0
+	return it
+}
+
+// item gives what an entry says. Properties that are missing or of another type
+// than documented read as absent, with two exceptions: an Id makes the entry
+// unusable, and an IsActive that is neither true nor false contradicts, because
+// an absent one means active and active may be acted on.
+func (e *rawEntry) item(t *texts) item {
+	var it item
+	it.CustomerID = t.customer(e.customer)
+	id, isID := idOf(e.id)
+	if !isID {
 		it.unusable = "an entry has no Id in UUID form"
 		return it
 	}
 	it.ID = id
-	it.CardID = cardOf(found["CreditCardId"])
-	it.Code, _ = textOf(found["Code"])
-	state, _ := textOf(found["State"])
-	it.State = preauth.ParseState(state)
-	it.StateText = httpx.OneLine(state, maxState)
-	it.Active = string(found["IsActive"]) != "false"
-	if it.Active && !absent(found["IsActive"]) && string(found["IsActive"]) != "true" {
+	it.CardID = cardOf(e.card)
+	it.Code, _ = textOf(e.code)
+	it.State, it.StateText = stateOf(e.state)
+	it.Active = string(e.active) != "false"
+	if it.Active && !absent(e.active) && string(e.active) != "true" {
 		it.contradicts = true
 	}
-	it.readAmount(found["Amount"])
+	it.Amount, it.AmountFault = e.money(t)
 	return it
 }
 
 // idOf gives a UUID, and false for anything else.
 func idOf(raw json.RawMessage) (preauth.ID, bool) {
+	if len(raw) > 1 && raw[0] == '"' && isID(raw[1:len(raw)-1]) {
+		return preauth.ID(raw[1 : len(raw)-1]), true
+	}
 	text, _ := textOf(raw)
 	id, err := preauth.ParseID(text)
 	return id, err == nil
 }
 
+// isID tells whether a text is a UUID as preauth.ParseID spells it.
+func isID[T preauth.ID | json.RawMessage](text T) bool {
+	const form = "hhhhhhhh-hhhh-hhhh-hhhh-hhhhhhhhhhhh"
+	if len(text) != len(form) {
+		return false
+	}
+	for i := range len(form) {
+		c := text[i]
+		if isLowerHex := isDigit(c) || 'a' <= c && c <= 'f'; form[i] == 'h' && !isLowerHex || form[i] != 'h' && form[i] != c {
+			return false
+		}
+	}
+	return true
+}
+
 // cardOf gives a card's id: in lower case when it is a UUID, which both APIs spell
 // in either case, else as it is.
 func cardOf(raw json.RawMessage) string {
-	text, _ := textOf(raw)
-	if id, err := preauth.ParseID(text); err == nil {
+	if id, isID := idOf(raw); isID {
 		return string(id)
 	}
+	text, _ := textOf(raw)
 	return text
 }
 
-// readAmount takes the gross value exactly as the reply spells it. What is wrong
-// with it becomes the preauthorization's AmountFault.
-func (it *item) readAmount(raw json.RawMessage) {
-	if absent(raw) {
-		it.AmountFault = "no amount"
-		return
+// stateOf gives a state, and its spelling as it may be stored.
+func stateOf(raw json.RawMessage) (preauth.State, string) {
+	if len(raw) > 1 && raw[0] == '"' {
+		if known := preauth.ParseState(string(raw[1 : len(raw)-1])); known != preauth.Unknown {
+			return known, known.String()
+		}
 	}
-	found, twice, err := fields(raw, "Currency", "GrossValue")
-	if err != nil {
-		it.AmountFault = "the amount is not an object"
-		return
-	}
-	if len(twice) > 0 {
-		it.contradicts = true
-		it.AmountFault = "the amount contradicts itself"
-		return
-	}
-	it.Amount, it.AmountFault = moneyOf(found["GrossValue"], found["Currency"])
+	text, _ := textOf(raw)
+	return preauth.ParseState(text), httpx.OneLine(text, maxState)
 }
 
-func moneyOf(gross, currency json.RawMessage) (preauth.Money, string) {
-	if absent(gross) {
+// money takes the gross value exactly as the reply spells it. What is wrong with it
+// becomes the preauthorization's AmountFault.
+func (e *rawEntry) money(t *texts) (preauth.Money, string) {
+	switch {
+	case absent(e.amount):
+		return preauth.Money{}, "no amount"
+	case e.amount[0] != '{':
+		return preauth.Money{}, "the amount is not an object"
+	case absent(e.gross):
 		return preauth.Money{}, "no gross value"
 	}
-	// Strings among others have characters that no number has, so they fail here.
-	amount, err := preauth.ParseAmount(string(gross))
+	amount, err := amountOf(e.gross)
 	if err != nil {
-		return preauth.Money{}, fmt.Sprintf("gross value %q is not a usable amount", quotable(gross))
+		return preauth.Money{}, fmt.Sprintf("gross value %q is not a usable amount", quotable(e.gross))
 	}
-	code, isText := textOf(currency)
-	if !isText || code == "" {
-		return preauth.Money{}, "no currency"
-	}
-	if len(code) > maxCurrency || httpx.OneLine(code, maxCurrency) != code {
-		return preauth.Money{}, fmt.Sprintf("currency %q is none", httpx.OneLine(code, maxCurrency))
+	code, fault := t.currency(e.currency)
+	if fault != "" {
+		return preauth.Money{}, fault
 	}
 	return preauth.Money{Amount: amount, Currency: code}, ""
+}
+
+// amountOf reads an amount. The usual ones, of a few digits and perhaps decimals, take
+// no detour.
+func amountOf(raw json.RawMessage) (decimal.Decimal, error) {
+	const mostDigits, mostDecimals = 18, 4 // they fit into an int64
+	whole, fraction, _ := bytes.Cut(raw, []byte("."))
+	fraction = bytes.TrimRight(fraction, "0")
+	usual, value := len(raw) <= mostDigits && len(fraction) <= mostDecimals, int64(0)
+	for _, digits := range [...][]byte{whole, fraction} {
+		for _, c := range digits {
+			usual = usual && isDigit(c)
+			value = value*10 + int64(c-'0')
+		}
+	}
+	if usual {
+		return decimal.New(value, -int32(len(fraction))), nil
+	}
+	// Strings among others have characters that no number has, so they fail here.
+	return preauth.ParseAmount(string(raw))
+}
+
+// currencyOf gives a currency's code, or what is wrong with it.
+func currencyOf(raw json.RawMessage) (code, fault string) {
+	code, isText := textOf(raw)
+	switch {
+	case !isText || code == "":
+		return "", "no currency"
+	case len(code) > maxCurrency || httpx.OneLine(code, maxCurrency) != code:
+		return "", fmt.Sprintf("currency %q is none", httpx.OneLine(code, maxCurrency))
+	default:
+		return code, ""
+	}
 }
 
 // quotable gives the inside of a string, or the value as it is, in short.

@@ -13,6 +13,15 @@ func entryWith(properties string) json.RawMessage {
 	return json.RawMessage(`{"Id":"` + string(hold(1)) + `",` + properties + `}`)
 }
 
+// itemOf reads an entry, and makes sure that a plain one reads alike on both ways.
+func itemOf(t *testing.T, raw json.RawMessage) item {
+	t.Helper()
+	if _, err := decode(t, listOf(string(raw)), customer(1), customer(2)); err != nil {
+		t.Error(err)
+	}
+	return parseItem(raw, newTexts(nil))
+}
+
 func TestAmountsAreReadExactly(t *testing.T) {
 	for _, each := range []struct{ name, amount, want, fault string }{
 		{"a whole number", `{"Currency":"EUR","GrossValue":10}`, "10 EUR", ""},
@@ -45,7 +54,7 @@ func TestAmountsAreReadExactly(t *testing.T) {
 			if each.amount != "" {
 				properties += `,"Amount":` + each.amount
 			}
-			it := parseItem(entryWith(properties))
+			it := itemOf(t, entryWith(properties))
 			if it.unusable != "" || it.contradicts || it.ID != hold(1) || it.State != preauth.Charged {
 				t.Errorf("the entry suffers: %+v", it)
 			}
@@ -86,7 +95,7 @@ func TestStatesAndActivity(t *testing.T) {
 		{"two customers", `"State":"Charged","CustomerId":"a","CustomerId":"b"`, preauth.Charged, "Charged", true, true},
 	} {
 		t.Run(each.name, func(t *testing.T) {
-			it := parseItem(entryWith(each.properties))
+			it := itemOf(t, entryWith(each.properties))
 			if it.unusable != "" || it.State != each.state || it.StateText != each.text ||
 				it.Active != each.active || it.contradicts != each.contradicts {
 				t.Errorf("got %+v", it)
@@ -110,7 +119,7 @@ func TestCardsCodesAndCustomers(t *testing.T) {
 		{"a customer that is no UUID", `"CustomerId":"17"`, "", "", ""},
 	} {
 		t.Run(each.name, func(t *testing.T) {
-			it := parseItem(entryWith(each.properties))
+			it := itemOf(t, entryWith(each.properties))
 			if it.unusable != "" || it.contradicts || it.CardID != each.card || it.Code != each.code || it.CustomerID != each.customer {
 				t.Errorf("got %+v", it)
 			}

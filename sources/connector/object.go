@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // errNotObject is returned for a JSON value that is no object.
@@ -87,8 +88,11 @@ func absent(raw json.RawMessage) bool { return len(raw) == 0 || string(raw) == "
 
 // textOf gives a JSON string's text, and false for anything else.
 func textOf(raw json.RawMessage) (string, bool) {
-	if len(raw) == 0 || raw[0] != '"' {
+	if len(raw) < 2 || raw[0] != '"' {
 		return "", false
+	}
+	if inner := raw[1 : len(raw)-1]; raw[len(raw)-1] == '"' && !slices.ContainsFunc(inner, isNotOrdinary) {
+		return string(inner), true
 	}
 	var text string
 	if err := json.Unmarshal(raw, &text); err != nil {

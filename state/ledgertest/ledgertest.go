@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 	"github.com/shopspring/decimal"
 
 	"github.com/preauth-sync/preauth-sync/preauth"
@@ -103,5 +104,42 @@ func FullObserved(n int) plan.Observed {
 		Amount: Money("120", "EUR"), PaymentMethodID: 42, Created: At(n), Captured: At(n + 1), Released: At(n + 2),
 		Park:    &plan.Park{Reason: plan.AmountChanged, Seen: seen, Since: At(n + 3), Detail: "another amount"},
 		Updated: At(n + 4),
+	}
+}
+
+// Created gives what a create commits, for the n-th preauthorization: its intent, and its
+// outcome. Four in a row are those of one customer, and Ids are spread as real ones are.
+func Created(n int) [2]plan.Batch {
+	spread := func(kind string, n int) preauth.ID {
+		return preauth.ID(uuid.NewSHA1(uuid.Nil, fmt.Append(nil, kind, n)).String())
+	}
+	at := time.UnixMilli(1_790_000_000_123 + int64(n)*3).UTC()
+	seen := plan.Observation{State: preauth.Chargeable, Active: true, Amount: Money(fmt.Sprintf("%d.45", 20+n%900), "EUR")}
+	cycle, request := string(spread("cycle", n/100_000)), string(spread("request", n/4000))
+	intent := plan.Record{
+		ID: spread("id", n), Enterprise: ID(1 << 20), CustomerID: spread("customer", n/4), CardID: string(spread("card", n)),
+		Phase: plan.Creating, Generation: 1, Seen: seen, Updated: at,
+		Intent: &plan.Intent{
+			Action: plan.Create, Attempt: 1, Amount: seen.Amount, PaymentMethodID: 70_000 + int64(n), Token: string(spread("id", n)),
+			Deadline: at.Add(30 * time.Second), RequestID: request,
+		},
+	}
+	created := intent
+	created.Revision, created.Phase, created.Intent, created.Updated = 1, plan.Created, nil, at.Add(50*time.Millisecond)
+	created.Identity, created.Amount, created.PaymentMethodID = 100_000+int64(n), seen.Amount, 70_000+int64(n)
+	created.HeldSince = created.Updated
+	line := plan.Entry{
+		ID: intent.ID, At: at, Event: "create.intent", CycleID: cycle, Action: plan.Create, Attempt: 1, Phase: plan.Creating,
+		Amount: seen.Amount, PaymentMethodID: 70_000 + int64(n), RequestID: request,
+	}
+	applied := line
+	applied.At, applied.Event, applied.Phase, applied.RequestID = created.Updated, "create.applied", plan.Created, ""
+	applied.Identity, applied.Status = created.Identity, 200
+	return [2]plan.Batch{
+		{Records: []plan.Record{intent}, Journal: []plan.Entry{line}},
+		{
+			Records: []plan.Record{created}, Journal: []plan.Entry{applied},
+			Highest: []plan.Highest{{Sink: "default", Identity: created.Identity}},
+		},
 	}
 }

@@ -3,6 +3,7 @@ package ledgertest
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/preauth-sync/preauth-sync/preauth"
@@ -25,11 +26,21 @@ func Run(t *testing.T, open func(t *testing.T) Ledger) {
 		{"records come in the order of their Ids", eachInOrder},
 		{"a visit's error ends the visits and is returned", visitError},
 		{"unfinished records are found by enterprise and forgotten when done", unfinishedRecords},
+		{"a customer's unfinished records follow what becomes of them", customersUnfinished},
+		{"a customer may have very many unfinished records", crowdedCustomer},
+		{"many customers with unfinished records come page by page", manyPending},
+		{"a revision follows who has unfinished records", pendingRevisions},
+		{"records in flight are found, whoever's they are", recordsInFlight},
 		{"a record that changes its enterprise moves in the index", unfinishedMoves},
 		{"an identity of a sink belongs to one record", identitiesAreUnique},
 		{"the intent of a capture needs the identity at the property's sink", capturesStayAtTheirSink},
 		{"the journal keeps every line in order", journalOrder},
+		{"a journal line needs its record", journalOfNothing},
+		{"a long journal comes back line by line", longJournal},
 		{"a customer's first cycle stays", customersStay},
+		{"every field of a pass comes back", passesComeBack},
+		{"a pass is forgotten with what it rested on", passesAreForgotten},
+		{"a pass that is behind is left out", passesNeedTheirStamp},
 		{"discovered customers are put, sorted and forgotten", discoveredCustomers},
 		{"many discovered customers come page by page", manyDiscovered},
 		{"a sink's answers are put by field and card, and forgotten", answersStay},
@@ -92,7 +103,9 @@ func each(t *testing.T, visit func(func(plan.Record) error) error) []preauth.ID 
 
 func unfinished(t *testing.T, l Ledger, enterprise preauth.ID) []preauth.ID {
 	t.Helper()
-	return each(t, func(visit func(plan.Record) error) error { return l.Unfinished(t.Context(), enterprise, visit) })
+	ids := each(t, func(visit func(plan.Record) error) error { return l.Unfinished(t.Context(), enterprise, visit) })
+	slices.Sort(ids) // a ledger may hand them over in any order
+	return ids
 }
 
 func unmatched(t *testing.T, l Ledger, sink string) map[string]plan.Token {
@@ -142,6 +155,10 @@ func emptyLedger(t *testing.T, l Ledger) {
 	equal(t, 0, len(discovered(t, l, ID(1))))
 	equal(t, 0, len(lookedUp(t, l, "v4", field, string(ID(1)))))
 	equal(t, 0, len(eachObserved(t, l, "")))
+	equal(t, map[preauth.ID]plan.Customer{}, customers(t, l, ID(1), ID(2)))
+	equal(t, []preauth.ID{}, pending(t, l, ID(1)))
+	equal(t, []preauth.ID{}, inFlight(t, l))
+	equal(t, []int{}, standing(t, l, ID(1), 2))
 	equal(t, 0, len(observedReads(t, l, ID(1), ID(2))))
 	commit(t, l, plan.Batch{})
 }

@@ -113,11 +113,7 @@ func observedCustomersStay(t *testing.T, l Ledger) {
 	equal(t, map[preauth.ID]uint64{ID(5): 3}, observedReads(t, l, ID(1), ID(5), ID(6)))
 	equal(t, map[preauth.ID]uint64{ID(5): 9}, observedReads(t, l, ID(2), ID(5), ID(6)))
 	equal(t, map[preauth.ID]uint64{}, observedReads(t, l, "", ID(5)))
-	cycles, err := l.ReadCycles(t.Context(), ID(1), []preauth.ID{ID(5), ID(6)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	equal(t, map[preauth.ID]uint64{ID(5): 7, ID(6): 1}, cycles)
+	equal(t, map[preauth.ID]plan.Customer{ID(5): {Read: 7}, ID(6): {Read: 1}}, customers(t, l, ID(1), ID(5), ID(6)))
 }
 
 func reportsAreForgotten(t *testing.T, l Ledger) {
@@ -141,11 +137,7 @@ func reportsAreForgotten(t *testing.T, l Ledger) {
 	for n, want := range []map[preauth.ID]uint64{{ID(5): 1, ID(6): 1}, {ID(5): 4}, {ID(5): 1, ID(6): 1}, {}} {
 		equal(t, want, observedReads(t, l, ID(n), ID(5), ID(6)))
 	}
-	cycles, err := l.ReadCycles(t.Context(), ID(1), []preauth.ID{ID(5)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	equal(t, map[preauth.ID]uint64{ID(5): 1}, cycles)
+	equal(t, map[preauth.ID]plan.Customer{ID(5): {Read: 1}}, customers(t, l, ID(1), ID(5)))
 	// It begins anew.
 	commit(t, l, plan.Batch{Observed: []plan.Observed{observedOf(3, 1)}, ObservedReads: []plan.CustomerRead{read(3, 5, 8)}})
 	equal(t, []plan.Observed{observedOf(3, 1)}, eachObserved(t, l, ID(3)))

@@ -10,44 +10,6 @@ import (
 	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
 
-func journalOrder(t *testing.T, l Ledger) {
-	t.Helper()
-	full := plan.Entry{
-		ID: ID(1), At: At(1), Event: "create.applied", CycleID: "c-1", Action: plan.Create, Attempt: 2,
-		Phase: plan.Created, Amount: Money("10.50", "EUR"), PaymentMethodID: 4, Identity: 5, Status: 201,
-		TrackingID: "t-9", RequestID: "r-9", Reason: plan.Rejected, Note: "said by hand",
-	}
-	commit(t, l, plan.Batch{Journal: []plan.Entry{full, {ID: ID(2), Event: "b"}, {ID: ID(1), Event: "c"}}})
-	commit(t, l, plan.Batch{Journal: []plan.Entry{{ID: ID(1), Event: "d"}}})
-	lines, err := l.Journal(t.Context(), ID(1))
-	if err != nil || len(lines) != 3 {
-		t.Fatalf("%d lines, %v", len(lines), err)
-	}
-	if lines[0].Seq >= lines[1].Seq || lines[1].Seq >= lines[2].Seq || lines[0].Seq == 0 {
-		t.Fatalf("sequence %d, %d, %d", lines[0].Seq, lines[1].Seq, lines[2].Seq)
-	}
-	full.Seq = lines[0].Seq
-	equal(t, full, lines[0])
-	equal(t, "c", lines[1].Event)
-	equal(t, "d", lines[2].Event)
-}
-
-func customersStay(t *testing.T, l Ledger) {
-	t.Helper()
-	first := []plan.CustomerRead{
-		{Enterprise: ID(1), CustomerID: ID(5), Cycle: 3},
-		{Enterprise: ID(1), CustomerID: ID(5), Cycle: 4},
-		{Enterprise: ID(2), CustomerID: ID(5), Cycle: 9},
-	}
-	commit(t, l, plan.Batch{Read: first})
-	commit(t, l, plan.Batch{Read: []plan.CustomerRead{{Enterprise: ID(1), CustomerID: ID(5), Cycle: 8}}})
-	cycles, err := l.ReadCycles(t.Context(), ID(1), []preauth.ID{ID(5), ID(6)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	equal(t, map[preauth.ID]uint64{ID(5): 3}, cycles)
-}
-
 func discoveredCustomers(t *testing.T, l Ledger) {
 	t.Helper()
 	of := func(enterprise, customer, at int) plan.Discovered {

@@ -75,6 +75,7 @@ func conflictLeavesNothing(t *testing.T, l Ledger) {
 			Records:  []plan.Record{HeldRecord(2)},
 			Journal:  []plan.Entry{{ID: ID(2), Event: "create.applied"}},
 			Read:     []plan.CustomerRead{{Enterprise: ID(9), CustomerID: ID(5), Cycle: 1}},
+			Passes:   []plan.Pass{passOf(l, ID(9), 5, 5)},
 			Property: &plan.Property{Enterprise: ID(9), Revision: 1, Cycle: 1},
 			Sink:     &plan.Sink{Name: "v4", Revision: 1, Listed: true},
 			Tokens:   []plan.Token{{Sink: "v4", Token: "x"}},
@@ -88,6 +89,7 @@ func conflictLeavesNothing(t *testing.T, l Ledger) {
 			ObservedReads: []plan.CustomerRead{{Enterprise: ID(9), CustomerID: ID(5), Cycle: 1}},
 		}
 	}
+	stamp := l.Stamp(ID(9))
 	record, property, sink := whole(), whole(), whole()
 	record.Records = append(record.Records, HeldRecord(1))
 	property.Property.Revision = 2
@@ -104,8 +106,11 @@ func conflictLeavesNothing(t *testing.T, l Ledger) {
 	if lines, _ := l.Journal(ctx, ID(2)); len(lines) != 0 {
 		t.Fatal("a journal line of a refused batch has been stored")
 	}
-	if cycles, _ := l.ReadCycles(ctx, ID(9), []preauth.ID{ID(5)}); len(cycles) != 0 {
+	if len(customers(t, l, ID(9), ID(5), ID(1<<21+2))) != 0 || len(pending(t, l, HeldRecord(2).Enterprise)) != 1 {
 		t.Fatal("a customer of a refused batch has been stored")
+	}
+	if _, ok, _ := l.Pass(ctx, ID(9), ID(5)); ok || l.Stamp(ID(9)) != stamp {
+		t.Fatal("a pass of a refused batch has been stored, or its record counted")
 	}
 	if len(discovered(t, l, ID(9))) != 0 {
 		t.Fatal("a discovered customer of a refused batch has been stored")
@@ -171,38 +176,6 @@ func visitError(t *testing.T, l Ledger) {
 	if calls != 5 {
 		t.Fatalf("%d visits after the first error of each", calls-5)
 	}
-}
-
-func unfinishedRecords(t *testing.T, l Ledger) {
-	t.Helper()
-	held, other, done := HeldRecord(1), HeldRecord(2), HeldRecord(3)
-	other.Enterprise = ID(1 << 23)
-	done.Phase = plan.Captured
-	commit(t, l, plan.Batch{Records: []plan.Record{held, other, done}})
-	equal(t, []preauth.ID{ID(1)}, unfinished(t, l, held.Enterprise))
-	equal(t, []preauth.ID{ID(2)}, unfinished(t, l, other.Enterprise))
-	equal(t, []preauth.ID{ID(1), ID(2)}, unfinished(t, l, ""))
-	equal(t, []preauth.ID{}, unfinished(t, l, ID(99)))
-
-	held.Revision, held.Phase = 1, plan.Captured
-	done.Revision, done.Park = 1, &plan.Park{Reason: plan.AmountChanged}
-	commit(t, l, plan.Batch{Records: []plan.Record{held, done}})
-	equal(t, []preauth.ID{ID(3)}, unfinished(t, l, held.Enterprise))
-}
-
-func unfinishedMoves(t *testing.T, l Ledger) {
-	t.Helper()
-	r := HeldRecord(1)
-	commit(t, l, plan.Batch{Records: []plan.Record{r}})
-	before := r.Enterprise
-	r.Revision, r.Enterprise = 1, ID(77)
-	commit(t, l, plan.Batch{Records: []plan.Record{r}})
-	equal(t, []preauth.ID{}, unfinished(t, l, before))
-	equal(t, []preauth.ID{ID(1)}, unfinished(t, l, ID(77)))
-	r.Revision, r.Enterprise = 2, ""
-	commit(t, l, plan.Batch{Records: []plan.Record{r}})
-	equal(t, []preauth.ID{ID(1)}, unfinished(t, l, ""))
-	equal(t, []preauth.ID{}, unfinished(t, l, ID(77)))
 }
 
 func identitiesAreUnique(t *testing.T, l Ledger) {
@@ -334,6 +307,15 @@ func badIDs(t *testing.T, l Ledger) {
 	}
 	if err := l.Commit(t.Context(), plan.Batch{Journal: []plan.Entry{{Event: "x"}}}); err == nil {
 		t.Fatal("a journal line: want an error")
+	}
+	for _, bad := range []plan.Pass{
+		{First: ID(1), Last: ID(2)}, {Enterprise: ID(9), Last: ID(2)}, {Enterprise: ID(9), First: ID(1), Last: "nonsense"},
+		{Enterprise: ID(9), First: ID(2), Last: ID(1)},
+	} {
+		bad.Stamp = l.Stamp(bad.Enterprise)
+		if err := l.Commit(t.Context(), plan.Batch{Passes: []plan.Pass{bad}}); err == nil {
+			t.Fatalf("a pass: want an error for %+v", bad)
+		}
 	}
 	commit(t, l, plan.Batch{Records: []plan.Record{HeldRecord(1)}})
 }

@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -57,6 +58,14 @@ func (l *Ledger) below(ctx context.Context, batch plan.Batch) (below, error) {
 	for _, r := range batch.Records {
 		ids = append(ids, r.ID)
 	}
+	for _, e := range batch.Journal {
+		ids = append(ids, e.ID)
+	}
+	for _, t := range batch.Tokens {
+		if id, err := preauth.ParseID(t.Token); err == nil {
+			ids = append(ids, id)
+		}
+	}
 	var err error
 	if b.records, err = l.base.Records(ctx, ids); err != nil {
 		return b, err
@@ -78,11 +87,19 @@ func (l *Ledger) below(ctx context.Context, batch plan.Batch) (below, error) {
 		}
 		b.sink = stored.Revision
 	}
-	if err := readBelow(ctx, batch.Read, l.base.ReadCycles, b.customers); err != nil {
-		return b, err
+	for _, each := range batch.Read {
+		found, err := l.base.Customers(ctx, each.Enterprise, []preauth.ID{each.CustomerID})
+		if err != nil {
+			return b, err
+		}
+		b.customers[customerKey{each.Enterprise, each.CustomerID}] = found[each.CustomerID].Read != 0
 	}
-	if err := readBelow(ctx, batch.ObservedReads, l.base.ObservedReads, b.observed); err != nil {
-		return b, err
+	for _, each := range batch.ObservedReads {
+		found, err := l.base.ObservedReads(ctx, each.Enterprise, []preauth.ID{each.CustomerID})
+		if err != nil {
+			return b, err
+		}
+		_, b.observed[customerKey{each.Enterprise, each.CustomerID}] = found[each.CustomerID]
 	}
 	for _, t := range batch.Tokens {
 		stored, err := l.base.Tokens(ctx, t.Sink, []string{t.Token})
@@ -94,21 +111,6 @@ func (l *Ledger) below(ctx context.Context, batch plan.Batch) (below, error) {
 		}
 	}
 	return b, nil
-}
-
-// readBelow notes which of the customers base has as read.
-func readBelow(
-	ctx context.Context, read []plan.CustomerRead,
-	cycles func(context.Context, preauth.ID, []preauth.ID) (map[preauth.ID]uint64, error), into map[customerKey]bool,
-) error {
-	for _, each := range read {
-		found, err := cycles(ctx, each.Enterprise, []preauth.ID{each.CustomerID})
-		if err != nil {
-			return err
-		}
-		_, into[customerKey{each.Enterprise, each.CustomerID}] = found[each.CustomerID]
-	}
-	return nil
 }
 
 // check compares every revision with the one that was read.
@@ -131,7 +133,7 @@ func (l *Ledger) check(batch plan.Batch, b below) error {
 			return fmt.Errorf("a journal line: %w", err)
 		}
 	}
-	if err := checkReport(batch); err != nil {
+	if err := cmp.Or(checkPasses(batch), checkReport(batch)); err != nil {
 		return err
 	}
 	for _, each := range batch.Pauses {
@@ -152,7 +154,15 @@ func (l *Ledger) check(batch plan.Batch, b below) error {
 			return err
 		}
 	}
-	return l.checkIdentities(batch, b)
+	if err := l.checkIdentities(batch, b); err != nil {
+		return err
+	}
+	for _, e := range batch.Journal {
+		if !seen[e.ID] && l.stored(e.ID, b).Revision == 0 {
+			return fmt.Errorf("a journal line of %s, of which there is no record", e.ID)
+		}
+	}
+	return nil
 }
 
 func conflict(what string, kept, base, read uint64) error {
@@ -165,7 +175,9 @@ func conflict(what string, kept, base, read uint64) error {
 
 func (l *Ledger) put(batch plan.Batch, b below) {
 	l.putIdentities(batch, b)
+	l.putPasses(batch, b)
 	for _, r := range batch.Records {
+		l.pending.move(l.stored(r.ID, b), r)
 		r.Revision++
 		l.records[r.ID] = copyRecord(r)
 	}
@@ -176,7 +188,7 @@ func (l *Ledger) put(batch plan.Batch, b below) {
 	}
 	for _, each := range batch.Read {
 		key := customerKey{each.Enterprise, each.CustomerID}
-		if _, ok := l.customers[key]; !ok && !b.customers[key] {
+		if _, ok := l.customers[key]; !ok && !b.customers[key] && each.Cycle > 0 {
 			l.customers[key] = each.Cycle
 		}
 	}

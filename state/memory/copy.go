@@ -57,7 +57,12 @@ func copyObserved(o plan.Observed) plan.Observed {
 }
 
 func copyProperty(p plan.Property) plan.Property {
-	p.ObservedSince = copyTime(p.ObservedSince)
+	p.ObservedSince, p.HeldFrom = copyTime(p.ObservedSince), copyTime(p.HeldFrom)
+	if p.Unlisted != nil {
+		unlisted := *p.Unlisted
+		unlisted.Customers = slices.Clone(unlisted.Customers)
+		p.Unlisted = &unlisted
+	}
 	if p.LastCycle != nil {
 		cycle := *p.LastCycle
 		cycle.Started, cycle.Finished = copyTime(cycle.Started), copyTime(cycle.Finished)

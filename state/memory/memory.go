@@ -21,7 +21,12 @@ type Reader interface {
 	Unfinished(ctx context.Context, enterprise preauth.ID, visit func(plan.Record) error) error
 	Owner(ctx context.Context, sink string, identity int64) (preauth.ID, bool, error)
 	Journal(ctx context.Context, id preauth.ID) ([]plan.Entry, error)
-	ReadCycles(ctx context.Context, enterprise preauth.ID, customers []preauth.ID) (map[preauth.ID]uint64, error)
+	Customers(ctx context.Context, enterprise preauth.ID, customers []preauth.ID) (map[preauth.ID]plan.Customer, error)
+	Pending(ctx context.Context, enterprise preauth.ID, visit func(preauth.ID) error) error
+	PendingRevision(ctx context.Context, enterprise preauth.ID) (uint64, error)
+	InFlight(ctx context.Context, visit func(plan.Record) error) error
+	Stamp(enterprise preauth.ID) uint64
+	Pass(ctx context.Context, enterprise, first preauth.ID) (plan.Pass, bool, error)
 	Discovered(ctx context.Context, enterprise preauth.ID, visit func(plan.Discovered) error) error
 	LookedUp(ctx context.Context, sink, field string, cards []string) (map[string]plan.LookedUp, error)
 	Observed(ctx context.Context, enterprise preauth.ID, ids []preauth.ID) (map[preauth.ID]plan.Observed, error)
@@ -61,6 +66,8 @@ type Ledger struct {
 	moved      map[preauth.ID]bool // whose identity has changed here: base's owner is void
 	journal    map[preauth.ID][]plan.Entry
 	customers  map[customerKey]uint64
+	pending    pending
+	passes     passes
 	discovered map[customerKey]time.Time // zero hides what base has
 	lookedUp   map[lookedUpKey]plan.LookedUp
 	report     report
@@ -80,6 +87,8 @@ func New(file plan.File) *Ledger {
 		moved:      make(map[preauth.ID]bool),
 		journal:    make(map[preauth.ID][]plan.Entry),
 		customers:  make(map[customerKey]uint64),
+		pending:    newPending(),
+		passes:     newPasses(),
 		discovered: make(map[customerKey]time.Time),
 		lookedUp:   make(map[lookedUpKey]plan.LookedUp),
 		report:     newReport(),
@@ -97,6 +106,7 @@ func New(file plan.File) *Ledger {
 func Overlay(base Reader) *Ledger {
 	l := New(base.File())
 	l.base = base
+	l.passes.over = true
 	l.seq = 1 << 63
 	return l
 }

@@ -1,6 +1,7 @@
 package memory_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 
@@ -62,7 +63,7 @@ func TestOverlayReadsThroughAndKeepsWritesToItself(t *testing.T) {
 		errEach := l.Each(ctx, func(r plan.Record) error { gotEach = append(gotEach, r.ID); return nil })
 		errUnfinished := l.Unfinished(ctx, "", func(r plan.Record) error { gotUnfinished = append(gotUnfinished, r.ID); return nil })
 		errUnmatched := l.Unmatched(ctx, "v4", func(k plan.Token) error { gotUnmatched = append(gotUnmatched, k.Token); return nil })
-		gotCycles, errCycles := l.ReadCycles(ctx, ledgertest.ID(9), []preauth.ID{ledgertest.ID(7), ledgertest.ID(8)})
+		gotCycles, errCycles := readIn(ctx, l, ledgertest.ID(7), ledgertest.ID(8))
 		gotLines, errLines := l.Journal(ctx, ledgertest.ID(3))
 		if err := errors.Join(errEach, errUnfinished, errUnmatched, errCycles, errLines); err != nil {
 			t.Fatal(err)
@@ -177,6 +178,16 @@ func TestAnOverlayHidesWhatItForgetsOfAnswersAndEntries(t *testing.T) {
 		[]plan.Observed{entry(1, 9), entry(2, 9), entry(3, 9)})
 }
 
+// readIn gives the cycles that customers were first read in.
+func readIn(ctx context.Context, l *memory.Ledger, customers ...preauth.ID) (map[preauth.ID]uint64, error) {
+	found, err := l.Customers(ctx, ledgertest.ID(9), customers)
+	cycles := make(map[preauth.ID]uint64)
+	for id, c := range found {
+		cycles[id] = c.Read
+	}
+	return cycles, err
+}
+
 func ids(numbers []int) []preauth.ID {
 	var all []preauth.ID
 	for _, n := range numbers {
@@ -256,4 +267,63 @@ func TestAnOverlayHidesTheReportsThatItForgets(t *testing.T) {
 	check(base, []plan.Observed{entry(8, 1), entry(9, 1), entry(9, 2)},
 		map[preauth.ID]plan.Observed{ledgertest.ID(1): entry(9, 1), ledgertest.ID(2): entry(9, 2)},
 		map[preauth.ID]uint64{ledgertest.ID(5): 1, ledgertest.ID(6): 1})
+}
+
+func TestAnOverlayKnowsCustomersAndPassesAsTheyHaveBecome(t *testing.T) {
+	ctx, enterprise := t.Context(), ledgertest.ID(9)
+	record := func(n, customer int) plan.Record {
+		r := ledgertest.HeldRecord(n)
+		r.Enterprise, r.CustomerID = enterprise, ledgertest.ID(customer)
+		return r
+	}
+	pass := func(l *memory.Ledger, first, last int) plan.Pass {
+		return plan.Pass{Enterprise: enterprise, First: ledgertest.ID(first), Last: ledgertest.ID(last), Stamp: l.Stamp(enterprise)}
+	}
+	base := memory.New(plan.File{})
+	below := []plan.Record{record(1, 10), record(2, 10), record(3, 20), record(4, 30)}
+	if err := base.Commit(ctx, plan.Batch{Records: below}); err != nil {
+		t.Fatal(err)
+	}
+	passes := []plan.Pass{pass(base, 1, 15), pass(base, 16, 25), pass(base, 26, 35), pass(base, 36, 45)}
+	if err := base.Commit(ctx, plan.Batch{Passes: passes}); err != nil {
+		t.Fatal(err)
+	}
+	over := memory.Overlay(base)
+	done, moved := record(1, 10), record(3, 40)
+	done.Revision, done.Phase, moved.Revision = 1, plan.Captured, 1
+	if err := over.Commit(ctx, plan.Batch{Records: []plan.Record{done, moved, record(5, 10)}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := over.Commit(ctx, plan.Batch{Passes: []plan.Pass{pass(over, 2, 3)}}); err != nil {
+		t.Fatal(err)
+	}
+	check := func(l *memory.Ledger, unfinished map[int][]int, pending, standing []int) {
+		t.Helper()
+		want := make(map[preauth.ID]plan.Customer)
+		for customer, records := range unfinished {
+			want[ledgertest.ID(customer)] = plan.Customer{Unfinished: ids(records)}
+		}
+		known, errKnown := l.Customers(ctx, enterprise, ids([]int{10, 20, 30, 40}))
+		var gotPending, gotStanding []preauth.ID
+		errPending := l.Pending(ctx, enterprise, func(id preauth.ID) error { gotPending = append(gotPending, id); return nil })
+		for _, first := range ids([]int{1, 2, 16, 26, 36}) {
+			p, ok, err := l.Pass(ctx, enterprise, first)
+			if ok {
+				gotStanding = append(gotStanding, p.First)
+			}
+			errPending = errors.Join(errPending, err)
+		}
+		if err := errors.Join(errKnown, errPending); err != nil {
+			t.Fatal(err)
+		}
+		for _, diff := range []string{
+			ledgertest.Diff(want, known), ledgertest.Diff(ids(pending), gotPending), ledgertest.Diff(ids(standing), gotStanding),
+		} {
+			if diff != "" {
+				t.Errorf("want -, got +\n%s", diff)
+			}
+		}
+	}
+	check(over, map[int][]int{10: {2, 5}, 30: {4}, 40: {3}}, []int{10, 30, 40}, []int{2, 26})
+	check(base, map[int][]int{10: {1, 2}, 20: {3}, 30: {4}}, []int{10, 20, 30}, []int{1, 16, 26, 36})
 }

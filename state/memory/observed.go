@@ -123,7 +123,8 @@ func (l *Ledger) EachObserved(ctx context.Context, enterprise preauth.ID, visit 
 	})
 }
 
-// ObservedReads is ReadCycles of the report.
+// ObservedReads gives the cycle in which each customer was first read, of the report;
+// those never read are absent.
 func (l *Ledger) ObservedReads(ctx context.Context, enterprise preauth.ID, customers []preauth.ID) (map[preauth.ID]uint64, error) {
 	found := make(map[preauth.ID]uint64, len(customers))
 	if l.base != nil {

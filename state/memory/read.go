@@ -111,27 +111,6 @@ func (l *Ledger) Journal(ctx context.Context, id preauth.ID) ([]plan.Entry, erro
 	return append(entries, l.journal[id]...), ctx.Err()
 }
 
-// ReadCycles gives the cycle in which each customer was first read; those never
-// read are absent.
-func (l *Ledger) ReadCycles(ctx context.Context, enterprise preauth.ID, customers []preauth.ID) (map[preauth.ID]uint64, error) {
-	found := make(map[preauth.ID]uint64, len(customers))
-	if l.base != nil {
-		below, err := l.base.ReadCycles(ctx, enterprise, customers)
-		if err != nil {
-			return nil, err
-		}
-		maps.Copy(found, below)
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, id := range customers {
-		if cycle, ok := l.customers[customerKey{enterprise, id}]; ok {
-			found[id] = cycle
-		}
-	}
-	return found, ctx.Err()
-}
-
 // Properties gives every property, in the order of their enterprises.
 func (l *Ledger) Properties(ctx context.Context) ([]plan.Property, error) {
 	all := make(map[preauth.ID]plan.Property)
@@ -203,23 +182,12 @@ func (l *Ledger) Each(ctx context.Context, visit func(plan.Record) error) error 
 // Unfinished hands over the unfinished records of one enterprise, or of all
 // for "".
 func (l *Ledger) Unfinished(ctx context.Context, enterprise preauth.ID, visit func(plan.Record) error) error {
-	var base func(func(plan.Record) error) error
-	if l.base != nil {
-		base = func(visit func(plan.Record) error) error {
-			return l.base.Unfinished(ctx, enterprise, func(r plan.Record) error {
-				if l.hides(r.ID) {
-					return nil
-				}
-				return visit(r)
-			})
-		}
-	}
 	wanted := func(r plan.Record) bool {
 		return r.Unfinished() && (enterprise == "" || r.Enterprise == enterprise)
 	}
-	return mergeVisits(ctx, l.kept(wanted), base, visit, func(a, b plan.Record) int {
-		return cmp.Or(cmp.Compare(a.Enterprise, b.Enterprise), cmp.Compare(a.ID, b.ID))
-	})
+	return l.visit(ctx, wanted, baseOf(l, func(r Reader) visits {
+		return func(visit func(plan.Record) error) error { return r.Unfinished(ctx, enterprise, visit) }
+	}), visit)
 }
 
 // Discovered hands over the customers of an enterprise that discovery has found,

@@ -245,6 +245,10 @@ func TestWhatTheNextCycleDoesWithAChargeDependsOnWhoWasRead(t *testing.T) {
 	}
 	w.says(preauth.Charged, 3, func(p *preauth.Preauthorization) { p.CustomerID = customerOn(1); p.ID = id(3) })
 	w.batch.Read = []plan.CustomerRead{{Enterprise: enterprise(), CustomerID: customerOn(1), Cycle: 4}}
+	// Of customer 2 something is known, and yet nobody has read them.
+	w.in(plan.Created, 4, func(rec *plan.Record) { rec.CustomerID = customerOn(2) })
+	w.held(4, 4)
+	w.says(preauth.Chargeable, 4, func(p *preauth.Preauthorization) { p.CustomerID = customerOn(2) })
 	_, found := w.audit(t)
 	if len(found) != 3 {
 		t.Fatalf("%+v", found)

@@ -60,8 +60,8 @@ func (v *vast) Owner(_ context.Context, _ string, identity int64) (preauth.ID, b
 	return id(int(identity - 1)), true, nil
 }
 
-func (v *vast) ReadCycles(context.Context, preauth.ID, []preauth.ID) (map[preauth.ID]uint64, error) {
-	return map[preauth.ID]uint64{}, nil
+func (v *vast) Customers(context.Context, preauth.ID, []preauth.ID) (map[preauth.ID]plan.Customer, error) {
+	return map[preauth.ID]plan.Customer{}, nil
 }
 
 func (v *vast) Discovered(context.Context, preauth.ID, func(plan.Discovered) error) error { return nil }

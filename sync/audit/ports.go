@@ -33,10 +33,11 @@ type Ledger interface {
 	Each(ctx context.Context, visit func(plan.Record) error) error
 	// Owner gives the record that holds an identity of a sink.
 	Owner(ctx context.Context, sink string, identity int64) (preauth.ID, bool, error)
-	// ReadCycles gives the cycle in which each customer was first read; those never
-	// read are absent.
-	ReadCycles(ctx context.Context, enterprise preauth.ID, customers []preauth.ID) (map[preauth.ID]uint64, error)
-	// ObservedReads is ReadCycles of the report.
+	// Customers gives what is known of each customer; those of whom nothing is known are
+	// absent.
+	Customers(ctx context.Context, enterprise preauth.ID, customers []preauth.ID) (map[preauth.ID]plan.Customer, error)
+	// ObservedReads gives the cycle in which each customer was first read, of the report;
+	// those never read are absent.
 	ObservedReads(ctx context.Context, enterprise preauth.ID, customers []preauth.ID) (map[preauth.ID]uint64, error)
 	Discovered(ctx context.Context, enterprise preauth.ID, visit func(plan.Discovered) error) error
 	Properties(ctx context.Context) ([]plan.Property, error)

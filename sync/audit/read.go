@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 
 	"github.com/preauth-sync/preauth-sync/preauth"
 	"github.com/preauth-sync/preauth-sync/sync/plan"
@@ -282,21 +281,30 @@ func (a *audit) poll(ctx context.Context, q question, failed *int) error {
 	return nil
 }
 
-// readCycles gives the cycle in which each customer was first read, or observed.
-func (a *audit) readCycles(ctx context.Context, enterprise preauth.ID, customers []preauth.ID) (map[preauth.ID]uint64, error) {
-	read, err := a.Ledger.ReadCycles(ctx, enterprise, customers)
-	if err != nil || !a.Observing {
-		return read, err
+// readBefore gives those of some customers whom a cycle has read, or observed.
+func (a *audit) readBefore(ctx context.Context, enterprise preauth.ID, customers []preauth.ID) (map[preauth.ID]bool, error) {
+	known, err := a.Ledger.Customers(ctx, enterprise, customers)
+	if err != nil {
+		return nil, err
+	}
+	read := make(map[preauth.ID]bool, len(customers))
+	for id, customer := range known {
+		if customer.Read > 0 {
+			read[id] = true
+		}
+	}
+	if !a.Observing {
+		return read, nil
 	}
 	observed, err := a.Ledger.ObservedReads(ctx, enterprise, customers)
-	if err == nil {
-		maps.Copy(observed, read)
+	for id := range observed {
+		read[id] = true
 	}
-	return observed, err
+	return read, err
 }
 
 func (a *audit) readReply(ctx context.Context, q question, reply preauth.Reply) error {
-	read, err := a.readCycles(ctx, a.properties[q.property].enterprise, reply.Customers)
+	read, err := a.readBefore(ctx, a.properties[q.property].enterprise, reply.Customers)
 	if err != nil {
 		return err
 	}
@@ -313,7 +321,7 @@ func (a *audit) readReply(ctx context.Context, q question, reply preauth.Reply) 
 	}
 	for _, p := range reply.Preauthorizations {
 		shown[p.ID] = true
-		_, before := read[p.CustomerID]
+		before := read[p.CustomerID]
 		if !asked[p.CustomerID] {
 			before = len(read) == len(reply.Customers) // a merged customer: all who were asked for must have been
 		}

@@ -28,10 +28,11 @@ type account struct {
 	counts   plan.Counts
 	skips    map[plan.Why]int
 	outcomes int
-	// observed counts what would have been sent.
-	observed int
-	fuse     bool
-	first    error
+	// observed counts what would have been sent, unchanged the preauthorizations of
+	// replies that said what they had said before.
+	observed, unchanged int
+	fuse                bool
+	first               error
 }
 
 func newAccount(e *Engine, cycleID, name, currency string) *account {
@@ -61,6 +62,24 @@ func (a *account) skip(why plan.Why) {
 	defer a.mu.Unlock()
 	a.counts.Skipped++
 	a.skips[why]++
+}
+
+func (a *account) skipAll(skips map[plan.Why]int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for why, n := range skips {
+		a.counts.Skipped += n
+		a.skips[why] += n
+	}
+}
+
+// repeated counts a reply that says what the one of an earlier pass said.
+func (a *account) repeated(p plan.Pass) {
+	a.skipAll(p.Skipped)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.counts.Polled += p.Polled
+	a.unchanged += p.Polled
 }
 
 func (a *account) noteObserved(n int) {
@@ -125,9 +144,8 @@ func (a *account) parked(rec plan.Record) {
 
 // settled tells what a decision changed without a request.
 func (a *account) settled(s plan.Settled, d plan.Decision) {
-	fields := recordFields(s.Record)
 	if s.Lifted != "" {
-		a.log.Info("no longer parked", append(fields,
+		a.log.Info("no longer parked", append(recordFields(s.Record),
 			telemetry.Event(telemetry.ActionLifted), telemetry.Reason(string(s.Lifted)))...)
 	}
 	if s.Parked {
@@ -138,7 +156,7 @@ func (a *account) settled(s plan.Settled, d plan.Decision) {
 	}
 	if d.Orphaned {
 		a.log.Warn("the PMS released what v4 still holds, and v4 cannot void it: let it expire, or release it at the gateway",
-			append(fields, telemetry.Event(telemetry.HoldOrphaned))...)
+			append(recordFields(s.Record), telemetry.Event(telemetry.HoldOrphaned))...)
 	}
 }
 
@@ -171,7 +189,7 @@ func (a *account) finish(interrupted bool) plan.CycleReport {
 		log = log.With(zap.Int("observed", a.observed))
 	}
 	log.Info("cycle finished", telemetry.Event(telemetry.CycleFinished), telemetry.Duration(took),
-		zap.Int("polled", a.counts.Polled), zap.Int("created", a.counts.Created), zap.Int("captured", a.counts.Captured),
+		zap.Int("polled", a.counts.Polled), zap.Int("unchanged", a.unchanged), zap.Int("created", a.counts.Created), zap.Int("captured", a.counts.Captured),
 		zap.Int("adopted", a.counts.Adopted), zap.Int("parked", a.counts.Parked), zap.Int("released", a.counts.Released),
 		zap.Int("skipped", a.counts.Skipped), zap.Int("failed", a.counts.Failed))
 	return report

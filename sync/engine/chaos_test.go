@@ -135,9 +135,9 @@ func (h *history) happen() {
 func (h *history) read(customer string) (known bool) {
 	h.t.Helper()
 	h.look(func(l *state.Ledger) {
-		cycles, err := l.ReadCycles(h.t.Context(), preauth.ID(h.world.Enterprises()[0].ID), []preauth.ID{preauth.ID(customer)})
+		customers, err := l.Customers(h.t.Context(), preauth.ID(h.world.Enterprises()[0].ID), []preauth.ID{preauth.ID(customer)})
 		h.must(err)
-		_, known = cycles[preauth.ID(customer)]
+		known = customers[preauth.ID(customer)].Read > 0
 	})
 	return known
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -161,6 +162,9 @@ func (run *propertyRun) start(ctx context.Context) {
 		run.account.fail(err)
 		return
 	}
+	if e.now().Before(run.doc.HeldFrom) {
+		run.doc.HeldFrom = time.Time{}
+	}
 	run.doc.Cycle++
 	run.doc.Name, run.doc.Sink = p.opts.Name, p.sink.name
 	if err := e.commit(ctx, plan.Batch{Property: &run.doc}); err != nil {
@@ -261,7 +265,7 @@ func (e *Engine) verify(ctx context.Context, c *cycle) {
 // mirror runs every property: its pollers fill the queue that its sink's
 // senders empty.
 func (e *Engine) mirror(ctx context.Context, c *cycle) {
-	var senders, pollers sync.WaitGroup
+	var senders sync.WaitGroup
 	for _, s := range e.sinks {
 		s.queue = make(chan *item)
 		for range s.opts.Concurrency {
@@ -275,18 +279,20 @@ func (e *Engine) mirror(ctx context.Context, c *cycle) {
 		}
 	}
 	e.enlistAll(ctx, c)
-	slots := make(chan struct{}, max(1, e.opts.Pollers))
+	// They take turns in the same order in each cycle, so that the time from one poll of
+	// a customer to the next is that from one cycle to the next.
+	var pollers errgroup.Group
+	pollers.SetLimit(max(1, e.opts.Pollers))
 	for _, run := range c.runs {
 		if !run.ready {
 			continue
 		}
-		pollers.Go(func() {
-			slots <- struct{}{}
-			defer func() { <-slots }()
+		pollers.Go(func() error {
 			e.contain(c, func() { run.mirror(ctx) })
+			return nil
 		})
 	}
-	pollers.Wait()
+	_ = pollers.Wait() // failures are counted where they happen
 	for _, s := range e.sinks {
 		close(s.queue)
 	}

@@ -77,7 +77,7 @@ func (run *propertyRun) discover(ctx context.Context) ([]preauth.ID, error) {
 		pages++
 		return run.remember(ctx, known, page)
 	})
-	if complete(failed) && run.unfinished != nil {
+	if complete(failed) && run.listing {
 		run.p.walks = run.p.walks.after(walk, now, pages)
 		if err := run.forget(ctx, known, now); err != nil {
 			return nil, err
@@ -123,17 +123,30 @@ func (run *propertyRun) remember(ctx context.Context, known map[preauth.ID]time.
 // forget drops who has been out of every window for long enough and has no
 // unfinished record.
 func (run *propertyRun) forget(ctx context.Context, known map[preauth.ID]time.Time, now time.Time) error {
-	var gone []plan.Discovered
+	var left []preauth.ID
 	for id, until := range known {
-		if now.Sub(until) > keepDiscovered && len(run.unfinished[id]) == 0 {
-			gone = append(gone, plan.Discovered{Enterprise: run.p.enterprise, CustomerID: id})
+		if now.Sub(until) > keepDiscovered {
+			left = append(left, id)
 		}
 	}
-	for part := range slices.Chunk(gone, chunkSize) {
-		if err := run.e.commit(ctx, plan.Batch{Discovered: part}); err != nil {
+	for part := range slices.Chunk(left, chunkSize) {
+		customers, err := run.e.ledger.Customers(ctx, run.p.enterprise, part)
+		if err != nil {
 			return run.e.fail(err)
 		}
-		for _, each := range part {
+		var batch plan.Batch
+		for _, id := range part {
+			if len(customers[id].Unfinished) == 0 {
+				batch.Discovered = append(batch.Discovered, plan.Discovered{Enterprise: run.p.enterprise, CustomerID: id})
+			}
+		}
+		if len(batch.Discovered) == 0 {
+			continue
+		}
+		if err := run.e.commit(ctx, batch); err != nil {
+			return run.e.fail(err)
+		}
+		for _, each := range batch.Discovered {
 			delete(known, each.CustomerID)
 		}
 	}

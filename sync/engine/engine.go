@@ -125,6 +125,8 @@ type Options struct {
 	RetryCaptures bool
 	// Pollers is how many polls of one property are under way at once.
 	Pollers int
+	// Program identifies this build: a pass that another one has made does not count.
+	Program string
 	Log     *zap.Logger
 	Clock   Clock
 	// Random gives numbers in [0, 1) for jitter.
@@ -203,6 +205,8 @@ type property struct {
 	// enterprise is empty until configuration/get has answered.
 	enterprise preauth.ID
 	walks      walks
+	// agedAt is when its holds were last gone through for those that have come of age.
+	agedAt time.Time
 }
 
 // New builds an engine. Nothing is read or sent before the first cycle.

@@ -2,7 +2,8 @@ package engine
 
 import (
 	"context"
-	"maps"
+	"crypto/sha256"
+	"io"
 	"slices"
 
 	"go.uber.org/zap"
@@ -15,6 +16,7 @@ import (
 // list unites the listed customers with those that have unfinished records,
 // and divides them into chunks.
 func (run *propertyRun) list(ctx context.Context) error {
+	run.strays, run.listing = map[preauth.ID]bool{}, true
 	methods, err := run.p.opts.Methods(ctx)
 	if err != nil {
 		run.stopCreates = true
@@ -22,12 +24,11 @@ func (run *propertyRun) list(ctx context.Context) error {
 		methods = noMethods{}
 	}
 	run.methods = methods
-	if err := run.findUnfinished(ctx); err != nil {
+	if err := run.tellAging(ctx); err != nil {
 		return err
 	}
 	if b := run.c.backfill; b.partial() {
-		run.divide(b.opts.Customers)
-		return nil
+		return run.divide(ctx, slices.Clone(b.opts.Customers))
 	}
 	customers, err := run.p.opts.Customers(ctx)
 	if err != nil {
@@ -45,46 +46,68 @@ func (run *propertyRun) list(ctx context.Context) error {
 		run.account.fail(err)
 	}
 	run.wholeList = complete(err) && !run.stopCreates && len(customers.Invalid) == 0
-	run.divide(slices.Concat(customers.IDs, found))
+	return run.divide(ctx, append(customers.IDs, found...))
+}
+
+// divide adds who has unfinished records, unless only some are asked for, and
+// makes the chunks. It takes the list over.
+func (run *propertyRun) divide(ctx context.Context, listed []preauth.ID) error {
+	slices.Sort(listed)
+	run.listed = slices.Compact(listed)
+	ids := run.listed
+	if !run.c.backfill.partial() {
+		unlisted, err := run.unlisted(ctx)
+		if err != nil {
+			return run.e.fail(err)
+		}
+		if len(unlisted) > 0 {
+			ids = slices.Concat(ids, unlisted)
+			slices.Sort(ids)
+		}
+	}
+	run.chunks, run.isListed = slices.Collect(slices.Chunk(ids, chunkSize)), true
+	run.c.backfill.lists(run)
 	return nil
 }
 
-// findUnfinished reads who has unfinished records, and tells of the holds among
-// them that have come of age.
-func (run *propertyRun) findUnfinished(ctx context.Context) error {
-	run.unfinished, run.strays = map[preauth.ID][]preauth.ID{}, map[preauth.ID]bool{}
-	var aged []plan.Record
-	err := run.e.ledger.Unfinished(ctx, run.p.enterprise, func(rec plan.Record) error {
-		if rec.CustomerID != "" {
-			run.unfinished[rec.CustomerID] = append(run.unfinished[rec.CustomerID], rec.ID)
+// unlisted gives who has unfinished records and is not in the list. It is worked out
+// again only when it may be another answer than the last one.
+func (run *propertyRun) unlisted(ctx context.Context) ([]preauth.ID, error) {
+	revision, err := run.e.ledger.PendingRevision(ctx, run.p.enterprise)
+	if err != nil {
+		return nil, err
+	}
+	found := &plan.Unlisted{List: sumOf(run.listed), Revision: revision}
+	if last := run.doc.Unlisted; last != nil && last.List == found.List && last.Revision == revision {
+		return last.Customers, nil
+	}
+	rest := run.listed
+	err = run.e.ledger.Pending(ctx, run.p.enterprise, func(id preauth.ID) error {
+		for len(rest) > 0 && rest[0] < id {
+			rest = rest[1:]
 		}
-		if run.hasAged(rec) {
-			aged = append(aged, rec)
+		if len(rest) == 0 || rest[0] != id {
+			found.Customers = append(found.Customers, id)
 		}
 		return nil
 	})
 	if err != nil {
-		return run.e.fail(err)
+		return nil, err
 	}
-	return run.tellAged(ctx, aged)
+	run.doc.Unlisted = found
+	if len(found.Customers) > chunkSize {
+		run.doc.Unlisted = nil // it would make the property's document large
+	}
+	return found.Customers, nil
 }
 
-// divide adds who has unfinished records, unless only some are asked for, and
-// makes the chunks.
-func (run *propertyRun) divide(listed []preauth.ID) {
-	run.listed = make(map[preauth.ID]bool, len(listed))
-	for _, id := range listed {
-		run.listed[id] = true
+func sumOf(ids []preauth.ID) (sum [32]byte) {
+	h := sha256.New()
+	for _, id := range ids {
+		_, _ = io.WriteString(h, string(id)) // it never fails
 	}
-	ids := slices.Collect(maps.Keys(run.listed))
-	for id := range run.unfinished {
-		if !run.listed[id] && !run.c.backfill.partial() {
-			ids = append(ids, id)
-		}
-	}
-	slices.Sort(ids)
-	run.chunks, run.isListed = slices.Collect(slices.Chunk(ids, chunkSize)), true
-	run.c.backfill.lists(run)
+	h.Sum(sum[:0])
+	return sum
 }
 
 // noMethods stands in for a file that cannot be used; creates are stopped then.
@@ -102,13 +125,16 @@ func (run *propertyRun) firstRunIsOver(ctx context.Context) (bool, error) {
 		return done, nil
 	}
 	unread := 0
-	listed := slices.Collect(maps.Keys(run.listed))
-	for chunk := range slices.Chunk(listed, chunkSize) {
-		read, err := run.readCycles(ctx, chunk)
+	for chunk := range slices.Chunk(run.listed, chunkSize) {
+		customers, err := run.customers(ctx, chunk)
 		if err != nil {
 			return false, err
 		}
-		unread += len(chunk) - len(read)
+		for _, id := range chunk {
+			if customers[id].Read == 0 {
+				unread++
+			}
+		}
 	}
 	if unread == 0 && run.wholeList {
 		return true, nil

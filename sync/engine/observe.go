@@ -42,7 +42,7 @@ func (run *propertyRun) beginObserving(ctx context.Context) error {
 
 // observe plans a reply as if all that was planned before had been sent.
 func (run *propertyRun) observe(ctx context.Context, reply Reply, seenAt time.Time) error {
-	r := &plannedReply{run: run, reply: reply}
+	r := run.planned(reply)
 	items, err := r.watch(ctx, seenAt)
 	if older, ok := errors.AsType[*olderError](err); ok {
 		if _, told := errors.AsType[*olderError](run.account.err()); told {
@@ -119,7 +119,7 @@ func (r *plannedReply) weigh(p preauth.Preauthorization, rec plan.Record, o plan
 			run: r.run, p: p, seenAt: seenAt, requestID: r.reply.RequestID, around: around, actions: d.Actions,
 		})
 	} else if d.Why != "" {
-		r.skips = append(r.skips, d.Why)
+		r.skips[d.Why]++
 	}
 }
 

@@ -31,7 +31,7 @@ func (b *bench) observed(id string) (o plan.Observed) {
 }
 
 // everything gives every record, and who has been read.
-func (b *bench) everything() (records []plan.Record, read map[preauth.ID]uint64) {
+func (b *bench) everything() (records []plan.Record, read map[preauth.ID]plan.Customer) {
 	b.t.Helper()
 	b.look(func(l *state.Ledger) {
 		b.must(l.Each(b.t.Context(), func(r plan.Record) error {
@@ -47,7 +47,7 @@ func (b *bench) everything() (records []plan.Record, read map[preauth.ID]uint64)
 			for _, id := range ids {
 				customers = append(customers, preauth.ID(id))
 			}
-			read, err = l.ReadCycles(b.t.Context(), doc.Enterprise, customers)
+			read, err = l.Customers(b.t.Context(), doc.Enterprise, customers)
 			b.must(err)
 		}
 	})

@@ -185,6 +185,13 @@ func (s *sinkRuntime) mustMatch(rec plan.Record) bool {
 	return s.unmatched && rec.Generation <= s.e.inherited
 }
 
+// hasUnmatched tells whether tokens on the sink wait to be matched.
+func (s *sinkRuntime) hasUnmatched() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.unmatched
+}
+
 // match polls every property on the sink once, without acting, to learn whose
 // the unmatched tokens are.
 func (s *sinkRuntime) match(ctx context.Context, c *cycle) error {

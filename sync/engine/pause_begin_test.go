@@ -82,6 +82,12 @@ func (oneHold) Poll(_ context.Context, customers []preauth.ID, reply func(preaut
 	}}})
 }
 
+func (h oneHold) Repoll(
+	ctx context.Context, customers []preauth.ID, _ preauth.Fingerprint, reply func(preauth.Reply) error,
+) ([]preauth.RefusedCustomer, error) {
+	return h.Poll(ctx, customers, reply)
+}
+
 func (oneHold) Find(preauth.Preauthorization) plan.Method { return plan.Method{ID: 1} }
 
 // countingSink is an empty sink that makes whatever it is asked for.

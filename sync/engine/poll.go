@@ -37,13 +37,13 @@ type propertyRun struct {
 	stopCreates bool
 	// chunks are the customers to poll: the listed and those with unfinished records.
 	chunks [][]preauth.ID
-	listed map[preauth.ID]bool
+	// listed are the customers of the list, distinct and in order.
+	listed []preauth.ID
+	// listing is set once it is being found out whom to poll.
+	listing bool
 	// isListed is set once the customers to poll are known, wholeList when nothing
 	// was missing from their list.
 	isListed, wholeList bool
-	// unfinished are the records that every complete reply for their customer
-	// must show, by customer.
-	unfinished map[preauth.ID][]preauth.ID
 
 	mu sync.Mutex
 	// pending wait until the fuse has counted the whole plan.
@@ -130,10 +130,11 @@ var errSourceOut = fmt.Errorf("%d polls in a row failed: the rest of the propert
 // poll reads one chunk; every complete reply is planned and committed by itself.
 func (run *propertyRun) poll(ctx context.Context, chunk []preauth.ID) {
 	unread := len(chunk)
-	refused, err := run.p.opts.Source.Poll(ctx, chunk, func(reply Reply) error {
+	known := run.pass(ctx, chunk)
+	refused, err := known.repoll(ctx, func(reply Reply) error {
 		run.e.opts.Progress()
 		unread -= len(reply.Customers)
-		return run.take(ctx, reply, time.Now())
+		return run.take(ctx, known, reply, time.Now())
 	})
 	run.c.backfill.hasRead(unread)
 	for _, r := range refused {
@@ -178,11 +179,16 @@ func (run *propertyRun) sourceIsOut() bool {
 }
 
 // take plans a reply, commits what it changes, and queues what it calls for.
-func (run *propertyRun) take(ctx context.Context, reply Reply, seenAt time.Time) error {
+func (run *propertyRun) take(ctx context.Context, known *pass, reply Reply, seenAt time.Time) error {
 	if run.c.observe {
 		return run.observe(ctx, reply, seenAt)
 	}
+	if reply.Unchanged {
+		run.account.repeated(known.last)
+		return nil
+	}
 	for {
+		known.stamp()
 		planned, err := run.planReply(ctx, reply, seenAt)
 		if older, ok := errors.AsType[*olderError](err); ok {
 			if err := run.e.becomeOlder(ctx, run.c, older.why); err != nil {
@@ -201,6 +207,9 @@ func (run *propertyRun) take(ctx context.Context, reply Reply, seenAt time.Time)
 			return err
 		}
 		planned.tell()
+		if err := known.keep(ctx, planned); err != nil {
+			return err
+		}
 		return run.queue(ctx, reply, planned.items)
 	}
 }

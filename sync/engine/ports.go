@@ -18,6 +18,10 @@ type Source interface {
 	// used, are in no Reply but among the returned Refused. An error means that the
 	// rest could not be read; what was handed over before stands.
 	Poll(ctx context.Context, customers []preauth.ID, reply func(Reply) error) ([]Refused, error)
+	// Repoll is Poll where an earlier reply for the same customers may be known, by its
+	// fingerprint: a reply that says the same is handed over Unchanged, without having
+	// been looked into. Replies carry their fingerprint.
+	Repoll(ctx context.Context, customers []preauth.ID, known preauth.Fingerprint, reply func(Reply) error) ([]Refused, error)
 }
 
 // Reply is one complete reply.
@@ -78,16 +82,28 @@ type Ledger interface {
 	// Journal gives a record's lines, oldest first.
 	Journal(ctx context.Context, id preauth.ID) ([]plan.Entry, error)
 
-	// ReadCycles gives the cycle in which each customer was first read; those never
-	// read are absent.
-	ReadCycles(ctx context.Context, enterprise preauth.ID, customers []preauth.ID) (map[preauth.ID]uint64, error)
+	// Customers gives what is known of each customer; those of whom nothing is known are
+	// absent.
+	Customers(ctx context.Context, enterprise preauth.ID, customers []preauth.ID) (map[preauth.ID]plan.Customer, error)
+	// Pending hands over the customers of an enterprise who have unfinished records, in the
+	// order of their Ids, each once.
+	Pending(ctx context.Context, enterprise preauth.ID, visit func(preauth.ID) error) error
+	// PendingRevision changes with every commit that changes whom Pending hands over.
+	PendingRevision(ctx context.Context, enterprise preauth.ID) (uint64, error)
+	// InFlight hands over the records in flight, of every enterprise.
+	InFlight(ctx context.Context, visit func(plan.Record) error) error
+	// Stamp changes with every commit that puts a record of the enterprise, or a token.
+	Stamp(enterprise preauth.ID) uint64
+	// Pass gives the pass whose first customer is given, and whether there is one.
+	Pass(ctx context.Context, enterprise, first preauth.ID) (plan.Pass, bool, error)
 	// Discovered hands over the customers of an enterprise that discovery has found.
 	Discovered(ctx context.Context, enterprise preauth.ID, visit func(plan.Discovered) error) error
 	// LookedUp gives what a sink has answered about cards, by card.
 	LookedUp(ctx context.Context, sink, field string, cards []string) (map[string]plan.LookedUp, error)
 	// Observed gives the entries of a property's report that exist, by Id.
 	Observed(ctx context.Context, enterprise preauth.ID, ids []preauth.ID) (map[preauth.ID]plan.Observed, error)
-	// ObservedReads is ReadCycles of the report.
+	// ObservedReads gives the cycle in which each customer was first read, of the report;
+	// those never read are absent.
 	ObservedReads(ctx context.Context, enterprise preauth.ID, customers []preauth.ID) (map[preauth.ID]uint64, error)
 	// Pauses gives what is paused, by enterprise.
 	Pauses(ctx context.Context) ([]plan.Pause, error)

@@ -21,9 +21,9 @@ type slowReading struct {
 	after func()
 }
 
-func (l *slowReading) Unfinished(ctx context.Context, enterprise preauth.ID, visit func(plan.Record) error) error {
-	err := l.Ledger.Unfinished(ctx, enterprise, visit)
-	if after := l.after; enterprise == "" && after != nil {
+func (l *slowReading) InFlight(ctx context.Context, visit func(plan.Record) error) error {
+	err := l.Ledger.InFlight(ctx, visit)
+	if after := l.after; after != nil {
 		l.after = nil
 		after()
 	}

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"fmt"
-	"maps"
 	"time"
 
 	"github.com/preauth-sync/preauth-sync/internal/telemetry"
@@ -18,9 +17,11 @@ type plannedReply struct {
 	reply  Reply
 	batch  plan.Batch
 	items  []*item
-	skips  []plan.Why
+	skips  map[plan.Why]int
 	told   []func()
 	polled int
+	// customers are those of the reply, as the ledger knows them.
+	customers map[preauth.ID]plan.Customer
 	// asked says of each customer of the reply whether an earlier cycle read it;
 	// readAll whether that is so of every one.
 	asked   map[preauth.ID]bool
@@ -45,10 +46,14 @@ type consulted struct {
 	methods map[string]plan.LookedUp
 }
 
+func (run *propertyRun) planned(reply Reply) *plannedReply {
+	return &plannedReply{run: run, reply: reply, skips: map[plan.Why]int{}}
+}
+
 // planReply decides every preauthorization of a reply. Of its own it writes nothing
 // but what the sink says of cards.
 func (run *propertyRun) planReply(ctx context.Context, reply Reply, seenAt time.Time) (*plannedReply, error) {
-	out := &plannedReply{run: run, reply: reply}
+	out := run.planned(reply)
 	known, err := out.consult(ctx)
 	if err != nil {
 		return nil, err
@@ -81,11 +86,10 @@ func (r *plannedReply) consult(ctx context.Context) (out consulted, err error) {
 	if out.tokens, err = run.tokens(ctx, ids, out.records); err != nil {
 		return out, err
 	}
-	read, err := run.readCycles(ctx, r.reply.Customers)
-	if err != nil {
+	if r.customers, err = run.customers(ctx, r.reply.Customers); err != nil {
 		return out, err
 	}
-	r.markRead(read)
+	r.markRead()
 	for _, p := range r.reply.Preauthorizations {
 		if _, known := out.records[p.ID]; !known {
 			out.records[p.ID] = plan.Record{ID: p.ID, Enterprise: run.p.enterprise, CustomerID: p.CustomerID}
@@ -131,30 +135,36 @@ func (run *propertyRun) firstRunDone() bool {
 	return run.doc.FirstRunDone || run.c.observe && run.doc.ObservedFirstRunDone
 }
 
-// readCycles gives the cycle in which each customer was first read, or observed.
-func (run *propertyRun) readCycles(ctx context.Context, customers []preauth.ID) (map[preauth.ID]uint64, error) {
-	read, err := run.e.ledger.ReadCycles(ctx, run.p.enterprise, customers)
+// customers gives what is known of customers: where the mode is observe, their Read is
+// also the report's.
+func (run *propertyRun) customers(ctx context.Context, ids []preauth.ID) (map[preauth.ID]plan.Customer, error) {
+	known, err := run.e.ledger.Customers(ctx, run.p.enterprise, ids)
 	if err != nil || !run.c.observe {
-		return read, err
+		return known, err
 	}
-	observed, err := run.e.ledger.ObservedReads(ctx, run.p.enterprise, customers)
+	observed, err := run.e.ledger.ObservedReads(ctx, run.p.enterprise, ids)
 	if err != nil {
 		return nil, err
 	}
-	maps.Copy(observed, read)
-	return observed, nil
+	for id, cycle := range observed {
+		if customer := known[id]; customer.Read == 0 {
+			customer.Read = cycle
+			known[id] = customer
+		}
+	}
+	return known, nil
 }
 
 // markRead marks the reply's customers as read, in the batch of their records.
 // A reply that contradicts itself is not complete: what it showed as charged is
 // not known.
-func (r *plannedReply) markRead(read map[preauth.ID]uint64) {
+func (r *plannedReply) markRead() {
 	r.asked, r.readAll = make(map[preauth.ID]bool, len(r.reply.Customers)), true
 	for _, id := range r.reply.Customers {
-		cycle, known := read[id]
-		r.asked[id] = known && cycle < r.run.doc.Cycle
+		cycle := r.customers[id].Read
+		r.asked[id] = cycle > 0 && cycle < r.run.doc.Cycle
 		r.readAll = r.readAll && r.asked[id]
-		if known || len(r.reply.Conflicting) > 0 {
+		if cycle > 0 || len(r.reply.Conflicting) > 0 {
 			continue
 		}
 		mark := plan.CustomerRead{Enterprise: r.run.p.enterprise, CustomerID: id, Cycle: r.run.doc.Cycle}
@@ -219,7 +229,7 @@ func (r *plannedReply) decide(
 			run: run, p: p, seenAt: seenAt, requestID: r.reply.RequestID, around: around, actions: d.Actions,
 		})
 	} else if d.Why != "" {
-		r.skips = append(r.skips, d.Why)
+		r.skips[d.Why]++
 	}
 	if d.Park != "" {
 		r.parks = append(r.parks, PlannedPark{ID: p.ID, Reason: d.Park, Detail: d.Detail, New: settled.Parked})
@@ -250,7 +260,7 @@ func (r *plannedReply) missing(ctx context.Context) error {
 	}
 	for _, id := range r.reply.Conflicting {
 		shown[id] = true
-		r.skips = append(r.skips, plan.Conflicting)
+		r.skips[plan.Conflicting]++
 		r.polled++
 		r.told = append(r.told, func() {
 			err := fmt.Errorf("what the reply says of preauthorization %s contradicts itself: shown twice with different "+
@@ -262,7 +272,7 @@ func (r *plannedReply) missing(ctx context.Context) error {
 	}
 	var absent []preauth.ID
 	for _, customer := range r.reply.Customers {
-		for _, id := range r.run.unfinished[customer] {
+		for _, id := range r.customers[customer].Unfinished {
 			if !shown[id] {
 				absent = append(absent, id)
 			}
@@ -292,15 +302,16 @@ func (r *plannedReply) commit(ctx context.Context) error {
 	if len(b.Records) == 0 && len(b.Read) == 0 && len(b.Journal) == 0 {
 		return nil
 	}
+	if err := r.run.boundHeld(ctx, b.Records); err != nil {
+		return err
+	}
 	return r.run.e.commit(ctx, b)
 }
 
 // tell counts and logs what has been committed.
 func (r *plannedReply) tell() {
 	r.run.account.count(func(c *plan.Counts) { c.Polled += r.polled })
-	for _, why := range r.skips {
-		r.run.account.skip(why)
-	}
+	r.run.account.skipAll(r.skips)
 	for _, tell := range r.told {
 		tell()
 	}

@@ -151,7 +151,9 @@ func (s *sinkRuntime) intend(
 		return rec, err
 	}
 	rec.Revision++
-	run.account.log.Debug("intent committed", append(recordFields(rec), telemetry.Event(event))...)
+	if line := run.account.log.Check(zap.DebugLevel, "intent committed"); line != nil {
+		line.Write(append(recordFields(rec), telemetry.Event(event))...)
+	}
 	return rec, nil
 }
 

@@ -327,9 +327,9 @@ func (e *Engine) loadDoubts(ctx context.Context) (err error) {
 	for _, doc := range known {
 		sinkOf[doc.Enterprise] = doc.Sink
 	}
-	err = e.ledger.Unfinished(ctx, "", func(rec plan.Record) error {
+	err = e.ledger.InFlight(ctx, func(rec plan.Record) error {
 		s, ok := named[sinkOf[rec.Enterprise]]
-		if !ok || s.name == "" || !rec.Phase.InFlight() || rec.Park != nil {
+		if !ok || s.name == "" || rec.Park != nil {
 			return nil
 		}
 		settled := from.Add(s.opts.Timeout + s.opts.Settle)

@@ -167,10 +167,11 @@ func (s *sinkRuntime) create(ctx context.Context, c *cycle, it *item, rec plan.R
 	if err != nil {
 		return false, err
 	}
-	return s.settleCreate(ctx, c, it.run, sent)
+	applied, err := s.settleCreate(ctx, c, it.run, sent)
+	return applied && it.p.State == preauth.Charged, err // its capture follows
 }
 
-// settleCreate commits what a create came to.
+// settleCreate commits what a create came to, and tells whether it was applied.
 func (s *sinkRuntime) settleCreate(ctx context.Context, c *cycle, run *propertyRun, sent sent) (bool, error) {
 	rec, out := sent.record, sent.outcome
 	switch out.Kind {

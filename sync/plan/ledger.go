@@ -60,6 +60,9 @@ type Batch struct {
 	Journal []Entry
 	// Read marks customers as read, if they are not yet.
 	Read []CustomerRead
+	// Passes are put in the place of those whose customers they share, on condition of
+	// their Stamp: one that is behind is left out, which is no conflict.
+	Passes []Pass
 	// Property and Sink are put on condition of their Revision.
 	Property *Property
 	Sink     *Sink
@@ -125,6 +128,37 @@ type Tally struct {
 	OldestParked time.Time
 }
 
+// Customer is what the ledger knows of one customer of a property.
+type Customer struct {
+	// Read is the property's cycle of the first complete reply, 0 before it.
+	Read uint64
+	// Unfinished are the customer's unfinished records, in the order of their Ids.
+	Unfinished []preauth.ID
+}
+
+// Pass says that a complete reply was planned and called for nothing: nothing was to be
+// sent, stored or told. While nothing changes that it rested on, the same reply calls for
+// nothing again.
+//
+// A ledger forgets a pass, in the same commit, when a record is put whose customer, as it
+// was or as it is, lies between First and Last, or a token that is such a record's Id.
+type Pass struct {
+	Enterprise preauth.ID
+	// First and Last are the ends of the customers who were asked for, in the order of
+	// their Ids.
+	First, Last preauth.ID
+	// Basis identifies what the decisions rested on beside the reply and the ledger: who
+	// was asked for, the program and its configuration.
+	Basis [32]byte
+	Reply preauth.Fingerprint
+	// Polled and Skipped are what the reply counts for in a cycle.
+	Polled  int
+	Skipped map[Why]int
+	// Stamp is the ledger's, of the enterprise, before the reply was planned. It is not
+	// stored.
+	Stamp uint64
+}
+
 // CustomerRead says that a complete reply for a customer has been committed.
 type CustomerRead struct {
 	Enterprise preauth.ID
@@ -151,12 +185,27 @@ type Property struct {
 	Cycle uint64
 	// FirstRunDone is set once every listed customer has been read.
 	FirstRunDone bool
+	// HeldFrom is a bound on the age of its holds: none has been held for longer that is
+	// not captured and has not been told of. Zero bounds nothing.
+	HeldFrom time.Time
+	// Unlisted is who was polled without being in the list, and when that holds; nil
+	// where it is not known.
+	Unlisted *Unlisted
 	// ObservedSince is when the present stretch of mirror.mode: observe began, zero
 	// while the property is mirrored.
 	ObservedSince time.Time
 	// ObservedFirstRunDone is FirstRunDone of the report.
 	ObservedFirstRunDone bool
 	LastCycle            *CycleReport
+}
+
+// Unlisted is who has unfinished records and is not in the list: for the list that it
+// names, and for as long as the ledger's PendingRevision is the same.
+type Unlisted struct {
+	// List is the SHA-256 of the list.
+	List      [32]byte
+	Revision  uint64
+	Customers []preauth.ID
 }
 
 // CycleReport is the account of one cycle of one property.

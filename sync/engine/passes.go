@@ -1,0 +1,105 @@
+package engine
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"maps"
+
+	"github.com/preauth-sync/preauth-sync/preauth"
+	"github.com/preauth-sync/preauth-sync/sync/plan"
+)
+
+// A cycle in which nothing has changed should cost next to nothing. What the PMS says
+// of a chunk of customers is what it said when a reply for them was last planned and
+// called for nothing, and the ledger says what it said then: so the reply calls for
+// nothing again, and is not looked into. The ledger watches over its part, by forgetting
+// a pass as soon as anything is put that it rested on.
+
+// pass is the last pass over a chunk of customers, and what makes the next one.
+type pass struct {
+	run   *propertyRun
+	chunk []preauth.ID
+	// watched is set when the chunk's passes count; last is zero where there is none.
+	watched bool
+	last    plan.Pass
+	next    plan.Pass
+}
+
+// pass looks for the last pass over a chunk that rested on what holds now. What cannot
+// be read is no pass: the reply is planned then, and meets the same error.
+func (run *propertyRun) pass(ctx context.Context, chunk []preauth.ID) *pass {
+	p := &pass{run: run, chunk: chunk, watched: run.watched()}
+	if !p.watched {
+		return p
+	}
+	p.next = plan.Pass{
+		Enterprise: run.p.enterprise, First: chunk[0], Last: chunk[len(chunk)-1], Basis: run.basis(chunk),
+	}
+	last, ok, err := run.e.ledger.Pass(ctx, run.p.enterprise, chunk[0])
+	if err == nil && ok && last.Last == p.next.Last && last.Basis == p.next.Basis {
+		p.last = last
+	}
+	return p
+}
+
+// watched tells whether passes count in this run. They do not where more than the plan
+// is wanted of a reply, nor while it may show that the file is older than the world.
+func (run *propertyRun) watched() bool {
+	return !run.c.preview && !run.c.observe && run.c.backfill == nil && !run.stopCreates &&
+		!run.e.isOlder() && !run.p.sink.hasUnmatched()
+}
+
+// basis identifies what decisions about a chunk rest on beside the reply and the ledger.
+func (run *propertyRun) basis(chunk []preauth.ID) [32]byte {
+	return sha256.Sum256(fmt.Appendf(nil, "%x %q %q %q %+v %t", sumOf(chunk), run.e.opts.Program, run.p.sink.name,
+		run.p.sink.opts.Tokens, run.policy(), run.firstRun()))
+}
+
+// repoll asks for the chunk, in the knowledge of the last pass.
+func (p *pass) repoll(ctx context.Context, reply func(Reply) error) ([]Refused, error) {
+	if !p.watched {
+		return p.run.p.opts.Source.Poll(ctx, p.chunk, reply)
+	}
+	return p.run.p.opts.Source.Repoll(ctx, p.chunk, p.last.Reply, reply)
+}
+
+// stamp notes what the ledger is at before a reply is planned.
+func (p *pass) stamp() {
+	if p.watched {
+		p.next.Stamp = p.run.e.ledger.Stamp(p.run.p.enterprise)
+	}
+}
+
+// keep stores that a planned reply has called for nothing.
+func (p *pass) keep(ctx context.Context, planned *plannedReply) error {
+	if !p.watched || planned.reply.Fingerprint.IsZero() || !planned.isClean() {
+		return nil
+	}
+	p.next.Reply, p.next.Polled, p.next.Skipped = planned.reply.Fingerprint, planned.polled, maps.Clone(planned.skips)
+	return p.run.e.commit(ctx, plan.Batch{Passes: []plan.Pass{p.next}})
+}
+
+// isClean tells whether a reply called for nothing, and will go on doing so as long as
+// neither it nor the ledger changes. What a file, a mode or a look-up may change is not.
+func (r *plannedReply) isClean() bool {
+	b := r.batch
+	if len(b.Records)+len(b.Read)+len(b.Journal)+len(r.items)+len(r.told)+len(r.strays) > 0 || !r.readAll {
+		return false
+	}
+	for why := range r.skips {
+		switch why {
+		case plan.InStep, plan.Waiting, plan.IsReleased, plan.IsCaptured, plan.IsBaseline, plan.IsParked, plan.IsAnswered:
+		default:
+			return false
+		}
+	}
+	for _, park := range r.parks {
+		switch park.Reason {
+		case plan.BadAmount, plan.CurrencyMismatch, plan.NoPaymentMethod:
+			return false
+		default:
+		}
+	}
+	return true
+}
