@@ -94,7 +94,7 @@ connector:
   address: %[1]s
   client_token: token-of-the-client
   concurrency: %[2]d
-  rate_limit: {requests: 1000000, per: 1s}
+  rate_limit: {requests: 10000, per: 1s}
 v4:
   address: %[1]s%[5]s
   auth: {login_address: %[1]s%[6]s, client_id: bench, username: bench, password: password-of-bench}

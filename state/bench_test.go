@@ -1,7 +1,9 @@
 package state_test
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -16,7 +18,7 @@ func BenchmarkCommit(b *testing.B) {
 	for _, c := range []struct {
 		name    string
 		writers int
-	}{{"1", 1}, {"16", 16}} {
+	}{{"1", 1}, {"16", 16}, {"64", 64}} {
 		b.Run(c.name, func(b *testing.B) {
 			l := open(b, filepath.Join(b.TempDir(), "state.db"))
 			var next atomic.Int64
@@ -93,16 +95,57 @@ func populate(b *testing.B, records int) (path string) {
 	return path
 }
 
+// created makes a closed and compacted file of what a backfill leaves: records that are
+// held, four a customer, with two journal lines each.
+func created(b *testing.B, records int) (path string) {
+	b.Helper()
+	path = filepath.Join(b.TempDir(), fmt.Sprintf("%d.db", records))
+	l, err := state.Open(state.Options{Path: path, Mode: state.ReadWrite})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for n := 0; n < records; {
+		var intents, outcomes plan.Batch
+		for ; n < records && len(intents.Records) < 5000; n++ {
+			each := ledgertest.Created(n)
+			intents.Records = append(intents.Records, each[0].Records...)
+			intents.Journal = append(intents.Journal, each[0].Journal...)
+			outcomes.Records = append(outcomes.Records, each[1].Records...)
+			outcomes.Journal = append(outcomes.Journal, each[1].Journal...)
+		}
+		if err := errors.Join(l.Commit(b.Context(), intents), l.Commit(b.Context(), outcomes)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if _, err := l.Compact(b.Context(), state.CompactOptions{}); err != nil {
+		b.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		b.Fatal(err)
+	}
+	return path
+}
+
+// BenchmarkOpen also says how large the file is.
 func BenchmarkOpen(b *testing.B) {
-	path := populate(b, 200_000)
-	for b.Loop() {
-		l, err := state.Open(state.Options{Path: path})
-		if err != nil {
-			b.Fatal(err)
-		}
-		if err := l.Close(); err != nil {
-			b.Fatal(err)
-		}
+	for _, records := range []int{20_000, 200_000} {
+		b.Run(fmt.Sprint(records), func(b *testing.B) {
+			path := created(b, records)
+			info, err := os.Stat(path)
+			if err != nil {
+				b.Fatal(err)
+			}
+			for b.Loop() {
+				l, err := state.Open(state.Options{Path: path})
+				if err != nil {
+					b.Fatal(err)
+				}
+				if err := l.Close(); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(info.Size())/float64(records), "bytes/record")
+		})
 	}
 }
 

@@ -56,35 +56,51 @@ func TestConcurrentCommitsAreAllDurable(t *testing.T) {
 }
 
 func TestAFailedCommitIsFinal(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "state.db")
-	sample(t, path, 5)
-	l, err := state.Open(state.Options{
-		Path: path, Mode: state.ReadWrite,
-		OpenFile: func(name string, _ int, mode os.FileMode) (*os.File, error) {
-			return os.OpenFile(name, os.O_RDONLY, mode)
-		},
-	})
-	if err != nil {
-		t.Fatal(err)
+	small := func(l *state.Ledger, n int) error { return l.Commit(t.Context(), batchOf(100+n)) }
+	large := func(l *state.Ledger, n int) error {
+		var batch plan.Batch
+		for m := range 1000 {
+			batch.Records = append(batch.Records, ledgertest.HeldRecord(1000*(n+1)+m))
+		}
+		return l.Commit(t.Context(), batch)
 	}
-	defer func() { _ = l.Close() }()
-	var wg sync.WaitGroup
-	for n := range 8 {
-		wg.Go(func() {
-			if err := l.Commit(t.Context(), batchOf(100+n)); kindOf(err) != state.Failed {
-				t.Errorf("want failed, got %v", err)
+	for name, fails := range map[string]func(l *state.Ledger, n int) error{"in the log": small, "in the trees": large} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "state.db")
+			sample(t, path, 5)
+			l, err := state.Open(state.Options{
+				Path: path, Mode: state.ReadWrite,
+				OpenFile: func(name string, _ int, mode os.FileMode) (*os.File, error) {
+					return os.OpenFile(name, os.O_RDONLY, mode)
+				},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = l.Close() }()
+			var wg sync.WaitGroup
+			for n := range 8 {
+				wg.Go(func() {
+					if err := fails(l, n); kindOf(err) != state.Failed {
+						t.Errorf("want failed, got %v", err)
+					}
+				})
+			}
+			wg.Wait()
+			conflicting := plan.Batch{Records: []plan.Record{ledgertest.HeldRecord(3)}}
+			if err := l.Commit(t.Context(), conflicting); kindOf(err) != state.Failed {
+				t.Errorf("a commit of nothing: %v", err)
+			}
+			if _, err := l.Advance(t.Context(), false); kindOf(err) != state.Failed {
+				t.Errorf("Advance: %v", err)
+			}
+			if _, ok, err := l.Record(t.Context(), ledgertest.ID(100)); ok || err != nil {
+				t.Errorf("the record of a failed commit: %v, %v", ok, err)
+			}
+			if _, ok, err := l.Record(t.Context(), ledgertest.ID(3)); !ok || err != nil {
+				t.Errorf("what was there before: %v, %v", ok, err)
 			}
 		})
-	}
-	wg.Wait()
-	if _, err := l.Advance(t.Context(), false); kindOf(err) != state.Failed {
-		t.Errorf("Advance: %v", err)
-	}
-	if _, ok, err := l.Record(t.Context(), ledgertest.ID(100)); ok || err != nil {
-		t.Errorf("the record of a failed commit: %v, %v", ok, err)
-	}
-	if _, ok, err := l.Record(t.Context(), ledgertest.ID(3)); !ok || err != nil {
-		t.Errorf("what was there before: %v, %v", ok, err)
 	}
 }
 

@@ -69,7 +69,7 @@ func (l *Ledger) buildCompact(ctx context.Context, temp string, options CompactO
 		}
 		into.AllocSize = into.Info().PageSize // no room for growing is reserved
 		err = l.db.View(func(from *bolt.Tx) error {
-			w := &rewriter{ctx: ctx, from: from, into: into, logSize: l.options.logSize}
+			w := &rewriter{ctx: ctx, from: from, into: into}
 			edit := editor(asItIs)
 			if !options.JournalBefore.IsZero() {
 				edit = l.prune(snapshot{l: l, tx: from, enterprises: l.enterprises.Load()}, options.JournalBefore, &pruned)

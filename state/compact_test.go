@@ -153,7 +153,11 @@ func TestAJournalIsNotCutInTheFuture(t *testing.T) {
 func TestVerifyMissesALineThatNoCompactionHasLeftOut(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state.db")
 	l := open(t, path)
-	if err := l.Commit(t.Context(), story(1, plan.Captured, nil, false)); err != nil {
+	long := story(1, plan.Captured, nil, false)
+	for n := range long.Journal {
+		long.Journal[n].Note = strings.Repeat("n", 400)
+	}
+	if err := l.Commit(t.Context(), long); err != nil {
 		t.Fatal(err)
 	}
 	_, err := l.Compact(t.Context(), state.CompactOptions{JournalBefore: ledgertest.At(50)})

@@ -24,11 +24,12 @@ import (
 // sample makes a state file with something in every bucket, and gives its bytes.
 func sample(t *testing.T, path string, records int) []byte {
 	t.Helper()
-	l, err := state.Open(state.Options{Path: path, Mode: state.ReadWrite, Binding: addresses()})
+	options := state.Options{Path: path, Mode: state.ReadWrite, Binding: addresses()}
+	l, err := state.Open(options.WithLog(smallLog))
 	if err != nil {
 		t.Fatal(err)
 	}
-	unowned := ledgertest.HeldRecord(1 << 18)
+	unowned := ledgertest.HeldRecord(1 << 17)
 	unowned.CustomerID = ""
 	batch := plan.Batch{
 		Records:  []plan.Record{ledgertest.FullRecord(1 << 19), unowned},
@@ -290,6 +291,9 @@ func contents(t *testing.T, l ledgertest.Ledger) (all everything) {
 func (all *everything) ofCustomers(ctx context.Context, l ledgertest.Ledger) error {
 	all.Customers = make(map[preauth.ID]map[preauth.ID]plan.Customer)
 	ids := []preauth.ID{ledgertest.ID(7), ledgertest.ID(8)}
+	for n := range 13 {
+		ids = append(ids, ledgertest.ID(1<<21+n))
+	}
 	for _, r := range all.Records {
 		if r.CustomerID != "" {
 			ids = append(ids, r.CustomerID)

@@ -50,6 +50,7 @@ func buildNew(path string, options Options, c codec) error {
 		if err != nil {
 			return err
 		}
+		db.AllocSize = db.Info().PageSize // no room for growing is reserved
 		err = db.Update(func(tx *bolt.Tx) error { return fillNew(tx, about, c, options.logSize) })
 		if closeErr := db.Close(); err == nil {
 			err = closeErr

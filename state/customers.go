@@ -21,6 +21,9 @@ import (
 // mostUnfinished is how many unfinished records a customer's document has at the most.
 const mostUnfinished = 32
 
+// customerPage is scanPage for customers who come with their records.
+const customerPage = scanPage / mostUnfinished
+
 // customer is what is known of one.
 type customer struct {
 	// read is the cycle of the first complete reply, 0 before it.
@@ -132,7 +135,7 @@ func (s *stager) setUnfinished(r plan.Record, is bool) error {
 		c.beyond--
 		s.index(bucketUnfinished, apart, false)
 	}
-	s.own.put(bucketCustomers, key, c.encode(key))
+	s.write(bucketCustomers, key, c.encode(key))
 	if was == c.pending() {
 		return nil
 	}
@@ -159,7 +162,7 @@ func (s *stager) reads(read []plan.CustomerRead) error {
 		}
 		if c.read == 0 && each.Cycle > 0 {
 			c.read = each.Cycle
-			s.own.put(bucketCustomers, key, c.encode(key))
+			s.write(bucketCustomers, key, c.encode(key))
 		}
 	}
 	return nil
@@ -269,7 +272,7 @@ func (l *Ledger) Unfinished(ctx context.Context, enterprise preauth.ID, visit fu
 		}
 		prefix = numberKey(number)
 	}
-	err := scan(ctx, l, bucketCustomers, prefix, func(s snapshot, key, value []byte) ([]plan.Record, error) {
+	err := scanPages(ctx, l, bucketCustomers, prefix, customerPage, func(s snapshot, key, value []byte) ([]plan.Record, error) {
 		c, err := l.decodeCustomer(key, value)
 		if err != nil {
 			return nil, err

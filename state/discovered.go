@@ -26,7 +26,7 @@ func (s *stager) discovered(found []plan.Discovered) error {
 			value = sealNumber(bucketDiscovered, key, uint64(each.Until.Unix()))
 		}
 		if !bytes.Equal(value, s.get(bucketDiscovered, key)) {
-			s.own.put(bucketDiscovered, key, value)
+			s.write(bucketDiscovered, key, value)
 		}
 	}
 	return nil

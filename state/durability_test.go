@@ -1,6 +1,7 @@
 package state
 
 import (
+	"os"
 	"path/filepath"
 	"testing"
 )
@@ -24,4 +25,21 @@ func TestEveryCommitIsSynced(t *testing.T) {
 		t.Fatal(err)
 	}
 	synced("once it is compacted")
+}
+
+// TestTheLogAsksTheDisk: a file that is closed cannot be synced.
+func TestTheLogAsksTheDisk(t *testing.T) {
+	file, err := os.Create(filepath.Join(t.TempDir(), "file"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := (inPlace{file}).Sync(); err != nil {
+		t.Error(err)
+	}
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := (inPlace{file}).Sync(); err == nil {
+		t.Error("a sync of nothing has succeeded")
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"slices"
 
 	"github.com/preauth-sync/preauth-sync/preauth"
 )
@@ -28,7 +29,7 @@ func newEnterprises() *enterprises {
 
 // with gives one more its number, the next.
 func (e *enterprises) with(id preauth.ID) *enterprises {
-	next := &enterprises{ids: append(e.ids[:len(e.ids):len(e.ids)], id), numbers: maps.Clone(e.numbers)}
+	next := &enterprises{ids: append(slices.Clip(e.ids), id), numbers: maps.Clone(e.numbers)}
 	next.numbers[id] = uint16(len(e.ids))
 	return next
 }
@@ -72,7 +73,6 @@ func (s *stager) number(enterprise preauth.ID) (uint16, error) {
 			math.MaxUint16, enterprise)
 	}
 	s.enterprises = s.enterprises.with(enterprise)
-	s.known.enterprises = s.enterprises
 	number := s.enterprises.numbers[enterprise]
 	s.putEnterprise(number, id, 0)
 	return number, nil
@@ -80,7 +80,7 @@ func (s *stager) number(enterprise preauth.ID) (uint16, error) {
 
 func (s *stager) putEnterprise(number uint16, id []byte, pending uint64) {
 	key := numberKey(number)
-	s.own.put(bucketEnterprises, key, seal(bucketEnterprises, key, binary.AppendUvarint(id, pending)))
+	s.write(bucketEnterprises, key, seal(bucketEnterprises, key, binary.AppendUvarint(id, pending)))
 }
 
 // decodeEnterprise gives an enterprise and how often its pending customers have changed.

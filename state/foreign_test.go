@@ -64,7 +64,7 @@ func TestWhatTheDatabaseSaysOfItselfIsHeeded(t *testing.T) {
 		{"it opens for whoever names none", state.Binding{}, nil, 0},
 		{"another source is refused", state.Binding{ConnectorAddress: "https://other.test"}, nil, state.OtherAddresses},
 		{"another sink is refused", state.Binding{SinkAddress: "https://other.test"}, nil, state.OtherAddresses},
-		{"a newer schema is refused", state.Binding{}, schemaTo("5"), state.NewerSchema},
+		{"a newer schema is refused", state.Binding{}, schemaTo("6"), state.NewerSchema},
 		{"an older schema with buckets it does not have is corrupt", state.Binding{}, schemaTo("1"), state.Corrupt},
 		{"the schema before with a bucket it does not have is corrupt", state.Binding{}, schemaTo("3"), state.Corrupt},
 		{"a schema before the first is corrupt", state.Binding{}, schemaTo("0"), state.Corrupt},

@@ -45,35 +45,29 @@ func (l *Ledger) view(f func(s snapshot) error) error {
 	})
 }
 
-// begin starts a read transaction, with what the log holds besides. Each transaction
-// that writes leaves a new layer, and only then the next group comes: whoever finds the
-// same one before and after it has begun has a layer and the trees under it.
+// begin starts a read transaction, with what the log holds besides.
 func (l *Ledger) begin() (snapshot, error) {
-	for {
-		recent := l.recent.Load()
-		tx, err := l.db.Begin(false)
-		if err != nil {
-			return snapshot{}, err
-		}
-		if l.recent.Load() == recent {
-			return snapshot{l: l, tx: tx, recent: recent.now(), enterprises: l.enterprises.Load()}, nil
-		}
-		_ = tx.Rollback()
+	tx, recent, err := pair(&l.recent, func() (*bolt.Tx, error) { return l.db.Begin(false) })
+	if err != nil {
+		return snapshot{}, err
 	}
+	return snapshot{l: l, tx: tx, recent: recent, enterprises: l.enterprises.Load()}, nil
 }
 
 // A reader leaves the pages it has touched mapped, and its neighbours with them,
 // until in the end the whole file counts as memory of this process. So they are
-// let go after so many documents read; a transaction weighs as much as several.
+// let go after so many documents read; a transaction weighs as much as several. A
+// small file may stay as it is: to map its pages again would cost more than to read them.
 const (
 	touchLimit = 256
 	viewWeight = 16
+	smallFile  = 16 << 20
 )
 
 // touched counts what has been read, inside a transaction, which keeps the mapping
 // where it is.
 func (l *Ledger) touched(tx *bolt.Tx, weight int64) {
-	if l.touches.Add(weight) < touchLimit {
+	if tx.Size() <= smallFile || l.touches.Add(weight) < touchLimit {
 		return
 	}
 	l.touches.Store(0)

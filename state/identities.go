@@ -201,7 +201,7 @@ func (s *stager) setOwner(sink string, identity int64, owner preauth.ID) error {
 		}
 		all.set(at, uuid.UUID(id))
 	}
-	s.own.put(bucketIdentities, key, all.encode(key))
+	s.write(bucketIdentities, key, all.encode(key))
 	return nil
 }
 

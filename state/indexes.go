@@ -74,7 +74,7 @@ func (s *stager) index(bucket string, key []byte, present bool) {
 	if present {
 		value = seal(bucket, key, nil)
 	}
-	s.own.put(bucket, key, value)
+	s.write(bucket, key, value)
 }
 
 // InFlight hands over the records in flight, of every enterprise, in the order of their

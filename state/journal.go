@@ -164,8 +164,8 @@ func (s *stager) journal(entries []plan.Entry) error {
 		if d.now.Revision == 0 {
 			return fmt.Errorf("a journal line of %s, of which there is no record", e.ID)
 		}
-		s.known.sequence++
-		e.Seq, d.last = s.known.sequence, s.known.sequence
+		s.sequence++
+		e.Seq, d.last = s.sequence, s.sequence
 		d.lines = append(d.lines, e)
 	}
 	return nil
@@ -197,7 +197,7 @@ func (s *stager) putDocuments() error {
 		lines := encodeLines(ownerOf(d.now), d.lines)
 		if newest := len(d.lines) - 1; newest > 0 && len(lines) > journalLength {
 			key, value := encodeOlder(d.key, d.lines[:newest])
-			s.own.put(bucketJournal, key, value)
+			s.write(bucketJournal, key, value)
 			lines = encodeLines(ownerOf(d.now), d.lines[newest:])
 		}
 		number, err := s.number(d.now.Enterprise)
@@ -208,7 +208,7 @@ func (s *stager) putDocuments() error {
 		if err != nil {
 			return err
 		}
-		s.own.put(bucketRecords, d.key, value)
+		s.write(bucketRecords, d.key, value)
 	}
 	return nil
 }

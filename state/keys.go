@@ -51,11 +51,13 @@ func buckets() []string {
 }
 
 const (
-	idLength     = 16
-	numberLength = 2
-	seqLength    = 8
-	sinceLength  = 8
-	parkedLength = 2*idLength + sinceLength
+	idLength = 16
+	// canonicalLength is that of an Id as text.
+	canonicalLength = 36
+	numberLength    = 2
+	seqLength       = 8
+	sinceLength     = 8
+	parkedLength    = 2*idLength + sinceLength
 	// longToken is the length from which a token's key holds its hash instead: a
 	// key has a limit of 32 KiB in bbolt, and what a sink sends has none.
 	longToken = 512
@@ -65,7 +67,7 @@ const (
 // what is read back is what was put in.
 func idKey(id preauth.ID) ([]byte, error) {
 	u, err := uuid.Parse(string(id))
-	if err != nil || u.String() != string(id) {
+	if err != nil || len(id) != canonicalLength || strings.ContainsAny(string(id), "ABCDEF") {
 		return nil, fmt.Errorf("%.64q cannot be an Id in the state file: %w", string(id), preauth.ErrNotUUID)
 	}
 	return u[:], nil

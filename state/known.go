@@ -7,7 +7,7 @@ import (
 )
 
 // known is what a ledger keeps in memory of its file or, on top of that, what a group of
-// batches that is being staged, or one of them, makes of it.
+// batches that is being staged makes of it.
 type known struct {
 	// under is nil for what the ledger keeps.
 	under       *known
@@ -28,14 +28,14 @@ func newKnown(all *enterprises, sequence uint64) *known {
 	}
 }
 
-// over gives a layer on top.
+// over gives a group's on top.
 func (k *known) over() *known {
 	upper := newKnown(k.enterprises, k.sequence)
 	upper.under, upper.tokens = k, k.tokens
 	return upper
 }
 
-// settle makes what a layer says that of the one under it.
+// settle makes what a group says that of the ledger.
 func (k *known) settle() {
 	k.under.enterprises, k.under.sequence, k.under.tokens = k.enterprises, k.sequence, k.tokens
 	maps.Copy(k.under.spans, k.spans)

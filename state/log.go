@@ -24,7 +24,7 @@ import (
 
 const (
 	// logSize is what a new file has for its log, in bytes.
-	logSize = 4 << 20
+	logSize = 2 << 20
 	// logGroup is the largest group that goes to the log, in bytes. What is larger would
 	// gain little, and be written twice.
 	logGroup = 64 << 10

@@ -4,6 +4,9 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
+
+	bolt "go.etcd.io/bbolt"
 )
 
 // recent holds what the log holds and the trees do not yet: every group that has been
@@ -118,4 +121,22 @@ func (s recentAt) overlay() overlay {
 		}
 	}
 	return all
+}
+
+// pair begins a transaction, and gives what lies over the trees that it sees. Each
+// transaction that writes leaves a new layer behind it, to which the next groups are
+// added: whoever finds the same layer before and after beginning has the one that belongs
+// to the trees.
+func pair(layer *atomic.Pointer[recent], begin func() (*bolt.Tx, error)) (*bolt.Tx, recentAt, error) {
+	for {
+		before := layer.Load()
+		tx, err := begin()
+		if err != nil {
+			return nil, recentAt{}, err
+		}
+		if layer.Load() == before {
+			return tx, before.now(), nil
+		}
+		_ = tx.Rollback()
+	}
 }

@@ -192,6 +192,9 @@ func TestReadersNeverSeeHalfACommit(t *testing.T) {
 		if err := l.Commit(t.Context(), batch); err != nil {
 			t.Fatal(err)
 		}
+		if stored := both()[0].Revision; stored != uint64(n)+2 {
+			t.Fatalf("revision %d after %d commits", stored, n+2)
+		}
 	}
 	stop.Store(true)
 	wg.Wait()
@@ -226,6 +229,63 @@ func TestACopyIsMadeOfWhatWasStoredBefore(t *testing.T) {
 	}
 	stop.Store(true)
 	wg.Wait()
+}
+
+// TestACopyHasNothingOfWhatCameMeanwhile commits, and lets the log be folded and filled
+// again, in the middle of a copy.
+func TestACopyHasNothingOfWhatCameMeanwhile(t *testing.T) {
+	dir := t.TempDir()
+	l := openSmall(t, filepath.Join(dir, "state.db"))
+	for commits := range 12 {
+		if err := l.Commit(t.Context(), batchOf(100*commits)); err != nil {
+			t.Fatal(err)
+		}
+		want := contents(t, l)
+		var copied bytes.Buffer
+		err := l.CopyTo(t.Context(), writerFunc(func(b []byte) (int, error) {
+			for n := range commits {
+				if copied.Len() > 0 {
+					break // they have come
+				}
+				if err := l.Commit(t.Context(), batchOf(100*commits+1+n)); err != nil {
+					t.Error(err)
+				}
+			}
+			return copied.Write(b)
+		}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(dir, "copied.db")
+		write(t, path, copied.Bytes())
+		if diff := ledgertest.Diff(want, dump(t, path)); diff != "" {
+			t.Fatalf("%d commits meanwhile: want -, copied +\n%s", commits, diff)
+		}
+	}
+}
+
+// TestACompactionTakesTheLogWithIt: what it holds is in the new file, whose own is empty.
+func TestACompactionTakesTheLogWithIt(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.db")
+	l := openSmall(t, path)
+	for n := range 3 {
+		if err := l.Commit(t.Context(), batchOf(n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := contents(t, l)
+	if _, err := l.Compact(t.Context(), state.CompactOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if diff := ledgertest.Diff(want, contents(t, l)); diff != "" {
+		t.Errorf("before -, after +\n%s", diff)
+	}
+	content := read(t, path)
+	at := logAt(t, content)
+	room := content[at : at+smallLog-os.Getpagesize()]
+	if !bytes.Equal(room, make([]byte, len(room))) {
+		t.Error("something has been copied to the log")
+	}
 }
 
 // TestACopyOfAFileThatIsOnlyReadHasItsLog: it cannot be folded.

@@ -68,7 +68,7 @@ func (s *stager) lookedUp(answers []plan.LookedUp) error {
 			return err
 		}
 		if each.At.IsZero() {
-			s.own.put(bucketLookedUp, key, nil)
+			s.write(bucketLookedUp, key, nil)
 			continue
 		}
 		if err := s.put(bucketLookedUp, key, toWireLookedUp(each)); err != nil {

@@ -24,7 +24,7 @@ func (l *Ledger) migrate(found inspection) error {
 	if found.schema == schema {
 		return nil
 	}
-	ctx := context.Background() // whoever opens the file waits for it
+	ctx := context.Background() // Open has none
 	if l.options.Mode != ReadWrite {
 		return l.migrateCopy(ctx, found)
 	}
@@ -49,8 +49,7 @@ func (l *Ledger) migrate(found inspection) error {
 func (l *Ledger) migrateCopy(ctx context.Context, found inspection) error {
 	file, err := os.CreateTemp("", "preauth-sync-*.db")
 	if err != nil {
-		return fmt.Errorf("the state file %s has schema %d, and there is no room for a copy of this one: %w",
-			l.options.Path, found.schema, err)
+		return fmt.Errorf("the state file %s has schema %d and cannot be copied as one of this: %w", l.options.Path, found.schema, err)
 	}
 	temp := file.Name()
 	defer func() { _ = os.Remove(temp) }()
@@ -190,7 +189,7 @@ func (m *migration) strays(journal *earlierJournal, upTo []byte) error {
 			return err
 		}
 		key, value := encodeOlder(id, lines)
-		m.s.own.put(bucketJournal, key, value)
+		m.s.write(bucketJournal, key, value)
 		if err := m.next(); err != nil {
 			return err
 		}

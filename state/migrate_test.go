@@ -3,11 +3,13 @@ package state_test
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/shopspring/decimal"
 	bolt "go.etcd.io/bbolt"
 
@@ -19,7 +21,9 @@ import (
 
 // earlier gives a file that the last version with that schema wrote: 20 held
 // records, one of every field, and four parked before anything was sent; with
-// schema 2 also a discovered customer, with schema 3 also a pause. Its pages are of 1 KiB, to keep it small.
+// schema 2 also a discovered customer, with schema 3 also a pause, with schema 4 also an
+// answer, what was observed, and two journal lines of no record. Its pages are of 1 KiB,
+// to keep it small.
 func earlier(t *testing.T, version string) []byte {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join("testdata", "schema"+version+".db"))
@@ -37,7 +41,7 @@ func earlierFile(t *testing.T, version string) string {
 	return path
 }
 
-func earlierSchemas() []string { return []string{"1", "2", "3"} }
+func earlierSchemas() []string { return []string{"1", "2", "3", "4"} }
 
 func schemaOf(t *testing.T, path string) (version string) {
 	t.Helper()
@@ -88,7 +92,8 @@ func firstAccount() map[preauth.ID]plan.Tally {
 func TestAReaderOfAnEarlierSchemaAnswersAndChangesNothing(t *testing.T) {
 	for _, version := range earlierSchemas() {
 		t.Run("schema "+version, func(t *testing.T) {
-			path := earlierFile(t, version)
+			path, room := earlierFile(t, version), t.TempDir()
+			t.Setenv("TMPDIR", room)
 			l, err := state.Open(state.Options{Path: path, Binding: addresses()})
 			if err != nil {
 				t.Fatal(err)
@@ -98,19 +103,26 @@ func TestAReaderOfAnEarlierSchemaAnswersAndChangesNothing(t *testing.T) {
 				t.Errorf("want -, got +\n%s", diff)
 			}
 			sameAccount(t, recount(t, l), all.Account)
-			discovered, paused := map[string]int{"1": 0, "2": 1, "3": 1}[version], map[string]int{"3": 1}[version]
-			if len(all.Records) != 25 || len(all.Journal) != 20 || len(all.Discovered) != discovered || len(all.Pauses) != paused {
-				t.Errorf("%d records, %d lines, %d discovered, %d pauses",
-					len(all.Records), len(all.Journal), len(all.Discovered), len(all.Pauses))
+			since := func(schema string) int { return map[bool]int{true: 1}[version >= schema] }
+			strays, err := l.Journal(t.Context(), ledgertest.ID(99))
+			got := []int{
+				len(all.Records), len(all.Journal), len(all.Discovered), len(all.Pauses), len(all.LookedUp), len(all.Observed),
+				len(all.ObservedCycles), len(strays),
+			}
+			want := []int{25, 20, since("2"), since("3"), since("4"), since("4"), since("4"), 2 * since("4")}
+			if diff := ledgertest.Diff(want, got); diff != "" || err != nil {
+				t.Errorf("want -, got +\n%s %v", diff, err)
 			}
 			if report, err := l.Verify(t.Context()); err != nil || report.Records != 25 {
 				t.Errorf("%+v, %v", report, err)
 			}
-			enough := errors.New("enough")
-			if err := l.Parked(t.Context(), func(plan.Record) error { return enough }); !errors.Is(err, enough) {
-				t.Errorf("want the visit's error, got %v", err)
+			if err := l.Commit(t.Context(), plan.Batch{Highest: []plan.Highest{{Sink: "v4", Identity: 99}}}); err == nil {
+				t.Error("a reader has written")
 			}
-			// A copy of it has its schema.
+			// While it is read nobody else writes to it, though it is a copy that is read.
+			if _, err := state.Open(state.Options{Path: path, Mode: state.ReadWrite, LockTimeout: 1}); kindOf(err) != state.Locked {
+				t.Errorf("want locked, got %v", err)
+			}
 			copied := filepath.Join(t.TempDir(), "copy.db")
 			if err := errors.Join(l.Backup(t.Context(), copied), l.Close()); err != nil {
 				t.Fatal(err)
@@ -118,11 +130,11 @@ func TestAReaderOfAnEarlierSchemaAnswersAndChangesNothing(t *testing.T) {
 			if diff := ledgertest.Diff(all, dump(t, copied)); diff != "" {
 				t.Errorf("original -, copy +\n%s", diff)
 			}
-			if got := schemaOf(t, copied); got != version {
-				t.Errorf("the copy has schema %s", got)
+			if after := read(t, path); !bytes.Equal(earlier(t, version), after) {
+				t.Error("the file has been changed")
 			}
-			if after, err := os.ReadFile(path); err != nil || !bytes.Equal(earlier(t, version), after) {
-				t.Errorf("the file has been changed: %v", err)
+			if left := append(names(t, room), names(t, filepath.Dir(path))...); len(left) != 1 {
+				t.Errorf("something was left: %v", left)
 			}
 		})
 	}
@@ -144,13 +156,14 @@ func TestAFileOfAnEarlierSchemaIsMigratedByAWriter(t *testing.T) {
 				if diff := ledgertest.Diff(want, contents(t, l)); diff != "" {
 					t.Errorf("before -, after +\n%s", diff)
 				}
-				if report, err := l.Verify(t.Context()); err != nil || report.Parked != 5 {
+				report, err := l.Verify(t.Context())
+				if err != nil || report.Parked != 5 || report.Unfinished != 25 || report.Identities != 21 || report.Customers != 1 {
 					t.Errorf("%+v, %v", report, err)
 				}
 				if err := l.Close(); err != nil {
 					t.Fatal(err)
 				}
-				if got := schemaOf(t, path); got != "4" {
+				if got := schemaOf(t, path); got != "5" {
 					t.Fatalf("schema %s", got)
 				}
 			}
@@ -171,8 +184,8 @@ func TestAFileOfAnEarlierSchemaIsMigratedByAWriter(t *testing.T) {
 				t.Fatal(err)
 			}
 			got := contents(t, l)
-			if len(got.Account.Parked) != 4 || len(got.Pauses) != len(want.Pauses)+1 || len(got.LookedUp) != 1 ||
-				len(got.Observed) != 1 || len(got.ObservedCycles) != 1 {
+			if len(got.Account.Parked) != 4 || len(got.Pauses) != len(want.Pauses)+1 || len(got.LookedUp) != len(want.LookedUp)+1 ||
+				len(got.Observed) != len(want.Observed)+1 || len(got.ObservedCycles) != len(want.ObservedCycles)+1 {
 				t.Errorf("%d parked, %d pauses, %d looked up, %d observed, %d read",
 					len(got.Account.Parked), len(got.Pauses), len(got.LookedUp), len(got.Observed), len(got.ObservedCycles))
 			}
@@ -196,68 +209,106 @@ func TestAMigrationThatCannotBeStoredLeavesTheFileAsItWas(t *testing.T) {
 	for _, version := range earlierSchemas() {
 		t.Run("schema "+version, func(t *testing.T) {
 			path := earlierFile(t, version)
+			full := errors.New("the disk is full")
 			_, err := state.Open(state.Options{
 				Path: path, Mode: state.ReadWrite,
-				OpenFile: func(name string, _ int, mode os.FileMode) (*os.File, error) {
-					return os.OpenFile(name, os.O_RDONLY, mode)
+				OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
+					if name != path {
+						return nil, full
+					}
+					return os.OpenFile(name, flag, mode)
 				},
 			})
-			if kindOf(err) != state.Failed {
-				t.Fatalf("want failed, got %v", err)
+			if !errors.Is(err, full) {
+				t.Fatalf("want the cause, got %v", err)
 			}
-			if after, err := os.ReadFile(path); err != nil || !bytes.Equal(earlier(t, version), after) {
-				t.Fatalf("the file has been changed: %v", err)
+			if after := read(t, path); !bytes.Equal(earlier(t, version), after) {
+				t.Fatal("the file has been changed")
+			}
+			if left := names(t, filepath.Dir(path)); len(left) != 1 {
+				t.Errorf("something was left: %v", left)
 			}
 			open(t, path)
 		})
 	}
 }
 
-// TestACrashInAMigrationLeavesTheEarlierSchema builds what a crash can leave: any of
-// the new pages, before the head that leads to them.
-func TestACrashInAMigrationLeavesTheEarlierSchema(t *testing.T) {
-	const page, heads = 1024, 2
+func TestAnEarlierFileThatIsDamagedIsNotMigrated(t *testing.T) {
+	path := earlierFile(t, "4")
+	tamper(t, path, func(tx *bolt.Tx) error {
+		key, value := tx.Bucket([]byte("records")).Cursor().First()
+		body := append(bytes.Clone(value[:len(value)-4]), 0) // more than its document
+		return tx.Bucket([]byte("records")).Put(key, state.Seal("records", key, body))
+	})
+	if got := refusal(t, path, state.Binding{}); got != state.Corrupt {
+		t.Errorf("want corrupt, got %s", got)
+	}
+}
+
+func TestAMigrationThatIsKilledLeavesTheEarlierFile(t *testing.T) {
 	for _, version := range earlierSchemas() {
 		t.Run("schema "+version, func(t *testing.T) {
-			whole := earlierFile(t, version)
-			dir := t.TempDir()
-			before, want := earlier(t, version), dump(t, whole)
-			l, err := state.Open(state.Options{Path: whole, Mode: state.ReadWrite})
-			if err != nil {
-				t.Fatal(err)
+			path := earlierFile(t, version)
+			want := dump(t, path)
+			process := exec.CommandContext(t.Context(), os.Args[0])
+			process.Env = append(os.Environ(), compactingPath+"="+path)
+			output, err := process.CombinedOutput()
+			if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != 9 {
+				t.Fatalf("%v %s", err, output)
 			}
-			if err := l.Close(); err != nil {
-				t.Fatal(err)
+			if !bytes.Equal(earlier(t, version), read(t, path)) {
+				t.Error("the file has been changed")
 			}
-			after, err := os.ReadFile(whole)
-			if err != nil {
-				t.Fatal(err)
+			if left := names(t, filepath.Dir(path)); len(left) != 2 {
+				t.Errorf("the process was to die with its new file complete: %v", left)
 			}
-			torn := append(bytes.Clone(before), make([]byte, len(after)-len(before))...)
-			crashes := 0
-			for n := heads; n < len(after)/page; n++ {
-				each := after[n*page : (n+1)*page]
-				if bytes.Equal(torn[n*page:(n+1)*page], each) {
-					continue
-				}
-				copy(torn[n*page:], each)
-				crashes++
-				path := filepath.Join(dir, fmt.Sprintf("%d.db", n))
-				write(t, path, torn)
-				if diff := ledgertest.Diff(want, dump(t, path)); diff != "" {
-					t.Fatalf("with page %d written: want -, got +\n%s", n, diff)
-				}
-				if got := schemaOf(t, path); got != version {
-					t.Fatalf("with page %d written: schema %s", n, got)
-				}
-				// The next start does it again.
-				if diff := ledgertest.Diff(want, contents(t, open(t, path))); diff != "" {
-					t.Fatalf("with page %d written, the next start: want -, got +\n%s", n, diff)
-				}
+			// The next start does it again, and takes away what that one left.
+			if diff := ledgertest.Diff(want, contents(t, open(t, path))); diff != "" {
+				t.Errorf("want -, got +\n%s", diff)
 			}
-			if least := map[string]int{"1": 5, "2": 3, "3": 3}[version]; crashes < least {
-				t.Errorf("only %d pages are new: the test does not bite", crashes)
+			if left := names(t, filepath.Dir(path)); len(left) != 1 {
+				t.Errorf("something was left: %v", left)
 			}
 		})
+	}
+}
+
+// TestManyRecordsAreMigrated: one transaction does not store them all.
+func TestManyRecordsAreMigrated(t *testing.T) {
+	const many = 9000
+	path := earlierFile(t, "4")
+	want := dump(t, path)
+	model := slices.IndexFunc(want.Records, func(r plan.Record) bool { return r.Identity == 0 && r.CustomerID != "" })
+	from := uuid.MustParse(string(want.Records[model].ID))
+	tamper(t, path, func(tx *bolt.Tx) error {
+		records := tx.Bucket([]byte("records"))
+		value := bytes.Clone(records.Get(from[:]))
+		for n := range many {
+			id := uuid.MustParse(string(ledgertest.ID(1<<30 + n)))
+			if err := records.Put(id[:], state.Seal("records", id[:], bytes.Clone(value[:len(value)-4]))); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for range many {
+		want.Records = append(want.Records, want.Records[model])
+		want.Records[len(want.Records)-1].ID = ledgertest.ID(1<<30 + len(want.Records) - 26)
+	}
+	l := open(t, path)
+	n := 0
+	err := l.Each(t.Context(), func(r plan.Record) error {
+		if diff := ledgertest.Diff(want.Records[n], r); diff != "" {
+			return errors.New(diff)
+		}
+		n++
+		return nil
+	})
+	if err != nil || n != len(want.Records) {
+		t.Errorf("%d records, then %v", n, err)
+	}
+	sums, err := l.Tallies(t.Context())
+	if diff := ledgertest.Diff(recount(t, l).Tallies, sums); diff != "" || err != nil {
+		t.Errorf("want -, got +\n%s %v", diff, err)
 	}
 }

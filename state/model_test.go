@@ -51,7 +51,7 @@ func TestTheFileBehavesAsTheModel(t *testing.T) {
 				}
 			default:
 				batch := drawBatch(t, r, model)
-				want, got := model.Commit(t.Context(), batch), l.Commit(t.Context(), batch)
+				want, got := model.Commit(t.Context(), stamped(model, batch)), l.Commit(t.Context(), stamped(l, batch))
 				if errors.Is(want, plan.ErrConflict) != errors.Is(got, plan.ErrConflict) ||
 					errors.Is(want, plan.ErrIdentityTaken) != errors.Is(got, plan.ErrIdentityTaken) || (want == nil) != (got == nil) {
 					r.Fatalf("the model says %v, the file %v", want, got)
@@ -76,6 +76,7 @@ func drawBatch(t *testing.T, r *rapid.T, model *memory.Ledger) plan.Batch {
 		record := rapid.SampledFrom([]plan.Record{ledgertest.HeldRecord(n), ledgertest.FullRecord(n)}).Draw(r, "record")
 		record.Phase = rapid.SampledFrom(plan.Phases()).Draw(r, "phase")
 		record.Enterprise = rapid.SampledFrom([]preauth.ID{"", ledgertest.ID(1), ledgertest.ID(2)}).Draw(r, "enterprise")
+		record.CustomerID = rapid.SampledFrom([]preauth.ID{record.CustomerID, ledgertest.ID(1 << 21), ""}).Draw(r, "customer")
 		record.Identity = rapid.Int64Range(0, 12).Draw(r, "identity")
 		record.Intent = rapid.SampledFrom([]*plan.Intent{nil, {Action: plan.Capture, Attempt: rapid.IntRange(1, 3).Draw(r, "attempt")}}).Draw(r, "intent")
 		record.Seen.State = rapid.SampledFrom([]preauth.State{preauth.Chargeable, preauth.Charged}).Draw(r, "state")
@@ -97,7 +98,7 @@ func drawBatch(t *testing.T, r *rapid.T, model *memory.Ledger) plan.Batch {
 		}
 	}
 	for range few.Draw(r, "tokens") {
-		token := rapid.SampledFrom([]string{"a", "b", "c"}).Draw(r, "token")
+		token := rapid.SampledFrom([]string{"a", "b", "c", string(ledgertest.ID(1)), string(ledgertest.ID(2))}).Draw(r, "token")
 		var holds []preauth.Hold
 		for _, n := range rapid.SliceOfN(rapid.Int64Range(1, 4), 0, 3).Draw(r, "holds") {
 			holds = append(holds, preauth.Hold{Identity: n, Token: token})
@@ -121,6 +122,12 @@ func drawBatch(t *testing.T, r *rapid.T, model *memory.Ledger) plan.Batch {
 		}
 		batch.Discovered = append(batch.Discovered, found)
 		drawLearnt(r, &batch)
+		first := rapid.IntRange(0, 12).Draw(r, "first")
+		batch.Passes = append(batch.Passes, plan.Pass{
+			Enterprise: rapid.SampledFrom([]preauth.ID{ledgertest.ID(1), ledgertest.ID(2)}).Draw(r, "passed"),
+			First:      ledgertest.ID(1<<21 + first), Last: ledgertest.ID(1<<21 + first + few.Draw(r, "last")),
+			Polled: rapid.IntRange(0, 9).Draw(r, "polled"), Stamp: rapid.Uint64Range(0, 1).Draw(r, "behind"),
+		})
 		pause := plan.Pause{
 			Enterprise: rapid.SampledFrom([]preauth.ID{"", ledgertest.ID(1), ledgertest.ID(2)}).Draw(r, "paused"),
 			Since:      ledgertest.At(rapid.IntRange(0, 3).Draw(r, "since")),
@@ -129,6 +136,16 @@ func drawBatch(t *testing.T, r *rapid.T, model *memory.Ledger) plan.Batch {
 			pause.Since = time.Time{}
 		}
 		batch.Pauses = append(batch.Pauses, pause)
+	}
+	return batch
+}
+
+// stamped gives a batch whose passes have a ledger's stamp, where they do not have
+// another one.
+func stamped(l ledgertest.Ledger, batch plan.Batch) plan.Batch {
+	batch.Passes = slices.Clone(batch.Passes)
+	for n := range batch.Passes {
+		batch.Passes[n].Stamp += l.Stamp(batch.Passes[n].Enterprise)
 	}
 	return batch
 }
@@ -166,7 +183,7 @@ func TestAnOverlayBehavesAsTheModel(t *testing.T) {
 		model, base := memory.New(plan.File{}), memory.New(plan.File{})
 		same := func(l *memory.Ledger) {
 			batch := drawBatch(t, r, model)
-			want, got := model.Commit(t.Context(), batch), l.Commit(t.Context(), batch)
+			want, got := model.Commit(t.Context(), stamped(model, batch)), l.Commit(t.Context(), stamped(l, batch))
 			if errors.Is(want, plan.ErrConflict) != errors.Is(got, plan.ErrConflict) ||
 				errors.Is(want, plan.ErrIdentityTaken) != errors.Is(got, plan.ErrIdentityTaken) {
 				r.Fatalf("the model says %v, the other %v", want, got)

@@ -34,7 +34,7 @@ func (s *stager) observedReads(read []plan.CustomerRead) error {
 			return err
 		}
 		if s.get(bucketObservedReads, key) == nil {
-			s.own.put(bucketObservedReads, key, sealNumber(bucketObservedReads, key, each.Cycle))
+			s.write(bucketObservedReads, key, sealNumber(bucketObservedReads, key, each.Cycle))
 		}
 	}
 	return nil
@@ -50,7 +50,7 @@ func (s *stager) unobserved(enterprises []preauth.ID) error {
 			entries := s.cursor(bucket)
 			for key, _ := entries.Seek(prefix); bytes.HasPrefix(key, prefix); key, _ = entries.Next() {
 				s.l.touched(s.tx, 1)
-				s.own.put(bucket, key, nil)
+				s.write(bucket, key, nil)
 			}
 		}
 	}
@@ -69,7 +69,7 @@ func (s *stager) observed(entries []plan.Observed) error {
 			return fmt.Errorf("an entry of what was observed: %w", err)
 		}
 		if each.Updated.IsZero() {
-			s.own.put(bucketObserved, key, nil)
+			s.write(bucketObserved, key, nil)
 			continue
 		}
 		wire, err := toWireObserved(each)

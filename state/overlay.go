@@ -34,14 +34,10 @@ func (o overlay) put(bucket string, key, value []byte) {
 	of[string(key)] = value
 }
 
-// add puts what another overlay holds over this one.
-func (o overlay) add(upper overlay) {
-	for bucket, of := range upper {
-		if o[bucket] == nil {
-			o[bucket] = of
-		} else {
-			maps.Copy(o[bucket], of)
-		}
+// drop makes the overlay say nothing of a key.
+func (o overlay) drop(bucket string, key []byte) {
+	if delete(o[bucket], string(key)); len(o[bucket]) == 0 {
+		delete(o, bucket)
 	}
 }
 

@@ -3,10 +3,15 @@ package state
 import (
 	"bytes"
 	"maps"
+	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
+	bolt "go.etcd.io/bbolt"
 	"pgregory.net/rapid"
+
+	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
 
 // plain is a bucket as a map, and walk its cursor: the oracle of what lies over another.
@@ -122,10 +127,16 @@ func TestLayersOverABucketAreThatBucketWithTheirWrites(t *testing.T) {
 		anyGroup(t, under)
 		want := maps.Clone(under)
 		lower := anyGroup(t, want)
+		without := maps.Clone(want)
 		upper := anyGroup(t, want)
 		same(t, under, want, lower, upper)
-		lower.add(upper)
-		same(t, under, want, lower)
+		for key := range maps.Clone(upper[anyBucket]) {
+			upper.drop(anyBucket, []byte(key))
+		}
+		same(t, under, without, lower, upper)
+		if len(upper) != 0 {
+			t.Fatalf("what is left of an overlay of nothing is %v", upper)
+		}
 	})
 }
 
@@ -152,4 +163,47 @@ func TestAReaderOfWhatIsRecentStaysWhereItBegan(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestALayerIsPairedWithItsTrees has a fold, and more, between a reader's look at the
+// layer and the beginning of its transaction.
+func TestALayerIsPairedWithItsTrees(t *testing.T) {
+	l, err := Open(Options{Path: filepath.Join(t.TempDir(), "state.db"), Mode: ReadWrite})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	at := int64(0)
+	commit := func() {
+		at++
+		pause := plan.Pause{Since: time.UnixMilli(at)}
+		if err := l.Commit(t.Context(), plan.Batch{Pauses: []plan.Pause{pause}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fold := func() {
+		if err := l.MarkOlder(t.Context(), "this folds the log"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	commit()
+	begun := 0
+	tx, recent, err := pair(&l.recent, func() (*bolt.Tx, error) {
+		if begun++; begun == 1 {
+			for range 2 {
+				commit()
+				fold()
+			}
+		}
+		return l.db.Begin(false)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	value := snapshot{l: l, tx: tx, recent: recent}.get(bucketPauses, make([]byte, idLength))
+	pause, err := decodePause(make([]byte, idLength), value)
+	if err != nil || pause.Since.UnixMilli() != at || begun != 2 {
+		t.Errorf("the pause is of %v after %d, %v; begun %d times", pause.Since.UnixMilli(), at, err, begun)
+	}
 }

@@ -44,7 +44,7 @@ func (s *stager) passes(passes []plan.Pass) error {
 		if err != nil {
 			return err
 		}
-		if each.Stamp != s.known.under.stamp(each.Enterprise) {
+		if each.Stamp != s.group.known.stamp(each.Enterprise) {
 			continue
 		}
 		number, err := s.number(each.Enterprise)
@@ -52,7 +52,7 @@ func (s *stager) passes(passes []plan.Pass) error {
 			return err
 		}
 		at := s.dropPasses(number, ends)
-		s.known.spans[number] = slices.Insert(slices.Clone(s.known.spansOf(number)), at, ends)
+		s.setSpans(number, slices.Insert(slices.Clone(s.spansOf(number)), at, ends))
 		if err := s.put(bucketPasses, append(numberKey(number), ends.first[:]...), toWirePass(each)); err != nil {
 			return err
 		}
@@ -78,24 +78,38 @@ func spanOf(p plan.Pass) (span, error) {
 // dropPasses forgets those that share customers with a span, and gives the position where
 // they were.
 func (s *stager) dropPasses(number uint16, with span) int {
-	spans := s.known.spansOf(number)
+	spans := s.spansOf(number)
 	from, to := overlapping(spans, with)
 	if from == to {
 		return from
 	}
 	for _, each := range spans[from:to] {
-		s.own.put(bucketPasses, append(numberKey(number), each.first[:]...), nil)
+		s.write(bucketPasses, append(numberKey(number), each.first[:]...), nil)
 	}
-	s.known.spans[number] = slices.Delete(slices.Clone(spans), from, to)
+	s.setSpans(number, slices.Delete(slices.Clone(spans), from, to))
 	return from
+}
+
+func (s *stager) spansOf(number uint16) []span {
+	if spans, ok := s.spans[number]; ok {
+		return spans
+	}
+	return s.group.known.spansOf(number)
+}
+
+func (s *stager) setSpans(number uint16, spans []span) {
+	if s.spans == nil {
+		s.spans = make(map[uint16][]span)
+	}
+	s.spans[number] = spans
 }
 
 // forget forgets the pass that a record's customer is part of, and lets those that are
 // under way come to nothing.
 func (s *stager) forget(r plan.Record) error {
-	s.known.bump(r.Enterprise)
+	s.bumped = append(s.bumped, r.Enterprise)
 	number, ok := s.enterprises.numbers[r.Enterprise]
-	if !ok || r.CustomerID == "" || len(s.known.spansOf(number)) == 0 {
+	if !ok || r.CustomerID == "" || len(s.spansOf(number)) == 0 {
 		return nil
 	}
 	customer, err := idKey(r.CustomerID)

@@ -19,7 +19,7 @@ func (s *stager) pauses(pauses []plan.Pause) error {
 		if !each.Since.IsZero() {
 			value = sealNumber(bucketPauses, key, uint64(toMillis(each.Since)))
 		}
-		s.own.put(bucketPauses, key, value)
+		s.write(bucketPauses, key, value)
 	}
 	return nil
 }

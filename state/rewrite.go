@@ -24,8 +24,6 @@ type rewriter struct {
 
 	tx     *bolt.Tx
 	stored int
-	// logSize is that of the new file's log.
-	logSize int
 }
 
 // editor gives a document as it is copied, with a value of nil where it is left out. Its
@@ -53,10 +51,10 @@ func (w *rewriter) bucket(name []byte, from *bolt.Bucket, edit editor) error {
 	if err := to.SetSequence(from.Sequence()); err != nil {
 		return err
 	}
-	if string(name) == bucketLog {
-		return to.Put([]byte(keyLog), make([]byte, w.logSize))
-	}
 	return from.ForEach(func(key, value []byte) error {
+		if string(name) == bucketLog {
+			value = make([]byte, len(value)) // it has been folded
+		}
 		key, value, err := edit(string(name), key, value)
 		if err != nil || value == nil {
 			return err

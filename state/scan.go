@@ -47,21 +47,30 @@ func scan[T any](
 	ctx context.Context, l *Ledger, bucket string, prefix []byte,
 	decode func(s snapshot, key, value []byte) (T, error), visit func(T) error,
 ) error {
+	return scanPages(ctx, l, bucket, prefix, scanPage, decode, visit)
+}
+
+// scanPages is scan with pages of another size.
+func scanPages[T any](
+	ctx context.Context, l *Ledger, bucket string, prefix []byte, size int,
+	decode func(s snapshot, key, value []byte) (T, error), visit func(T) error,
+) error {
 	after := prefix
+	page := make([]T, 0, size)
 	for {
-		page := make([]T, 0, scanPage)
+		page = page[:0]
 		err := l.viewNow(ctx, func(s snapshot) error {
 			entries := s.cursor(bucket)
-			key, value := entries.Seek(after)
-			for ; key != nil && bytes.HasPrefix(key, prefix) && len(page) < scanPage; key, value = entries.Next() {
+			var last []byte
+			for key, value := entries.Seek(after); bytes.HasPrefix(key, prefix) && key != nil && len(page) < size; key, value = entries.Next() {
 				each, err := decode(s, key, value)
 				if err != nil {
 					return err
 				}
-				page = append(page, each)
-				// The next page begins after this key: at its least successor.
-				after = append(bytes.Clone(key), 0)
+				page, last = append(page, each), key
 			}
+			// The next page begins after this key: at its least successor.
+			after = append(bytes.Clone(last), 0)
 			return nil
 		})
 		if err != nil {
@@ -72,7 +81,7 @@ func scan[T any](
 				return err
 			}
 		}
-		if len(page) < scanPage {
+		if len(page) < size {
 			return nil
 		}
 	}

@@ -30,6 +30,7 @@ func (l *Ledger) stage(stored snapshot) *staging {
 func (g *staging) add(batch plan.Batch) error {
 	s := g.stager()
 	if err := s.batch(batch); err != nil {
+		s.undo()
 		return err
 	}
 	g.changes.move(s.transitions)
@@ -48,18 +49,21 @@ func (g *staging) finish() error {
 }
 
 func (g *staging) stager() *stager {
-	own := make(overlay)
-	s := &stager{
-		snapshot: g.under(g.writes).under(own), own: own, known: g.known.over(),
-		documents: make(map[preauth.ID]*document),
-	}
-	s.enterprises = s.known.enterprises
+	s := &stager{snapshot: g.under(g.writes), group: g, sequence: g.known.sequence, documents: make(map[preauth.ID]*document, 1)}
+	s.enterprises = g.known.enterprises
 	return s
 }
 
+// take makes what a batch has come to that of the group.
 func (g *staging) take(s *stager) {
-	g.writes.add(s.own)
-	s.known.settle()
+	g.known.enterprises, g.known.sequence = s.enterprises, s.sequence
+	maps.Copy(g.known.spans, s.spans)
+	for _, each := range s.bumped {
+		g.known.bump(each)
+	}
+	if s.token {
+		g.known.tokens++
+	}
 }
 
 // apply stores what a group writes in the trees.
@@ -91,43 +95,95 @@ func storeAll(tx *bolt.Tx, writes overlay, sequence uint64) error {
 	return tx.Bucket([]byte(bucketRecords)).SetSequence(sequence)
 }
 
-// stager works out what one batch writes. Its own writes lie on top of what it reads.
+// stager works out what one batch writes. What it reads is what it has written.
 type stager struct {
 	snapshot
-	own   overlay
-	known *known
-	// documents are those of the records that the batch is about, in the order in which
-	// they came.
+	group *staging
+	// before is what the keys stood for that it has written, in order.
+	before []undone
+	// documents are those of the records that the batch is about, and order is that in
+	// which they came.
 	documents map[preauth.ID]*document
 	order     []*document
 	// transitions are those of the records that the batch puts.
 	transitions []transition
+
+	// What becomes of what the group knows: the number of the newest journal line, spans
+	// that change, the enterprises whose records are put, and whether tokens are.
+	sequence uint64
+	spans    map[uint16][]span
+	bumped   []preauth.ID
+	token    bool
+}
+
+// undone is what a key stood for before a write: whether the group had written it, and
+// what.
+type undone struct {
+	bucket string
+	key    []byte
+	value  []byte
+	known  bool
 }
 
 // transition is a record as it is stored, zero for none, and as it will be.
 type transition struct{ old, now plan.Record }
 
-func (s *stager) batch(batch plan.Batch) error {
-	for _, each := range []func() error{
-		func() error { return s.passes(batch.Passes) },
-		func() error { return s.records(batch.Records, batch.Property) },
-		func() error { return s.journal(batch.Journal) },
-		s.putDocuments,
-		func() error { return s.property(batch.Property) },
-		func() error { return s.sink(batch.Sink) },
-		func() error { return s.reads(batch.Read) },
-		func() error { return s.discovered(batch.Discovered) },
-		func() error { return s.lookedUp(batch.LookedUp) },
-		func() error { return s.report(batch) },
-		func() error { return s.tokens(batch.Tokens) },
-		func() error { return s.highest(batch.Highest) },
-		func() error { return s.pauses(batch.Pauses) },
-	} {
-		if err := each(); err != nil {
-			return err
+// write puts a value among the group's writes; nil deletes the key.
+func (s *stager) write(bucket string, key, value []byte) {
+	was, known := s.group.writes.get(bucket, key)
+	s.before = append(s.before, undone{bucket: bucket, key: key, value: was, known: known})
+	s.group.writes.put(bucket, key, value)
+}
+
+// undo takes all writes back.
+func (s *stager) undo() {
+	for _, each := range slices.Backward(s.before) {
+		if each.known {
+			s.group.writes.put(each.bucket, each.key, each.value)
+		} else {
+			s.group.writes.drop(each.bucket, each.key)
 		}
 	}
-	return nil
+}
+
+func (s *stager) batch(batch plan.Batch) error {
+	if err := s.passes(batch.Passes); err != nil {
+		return err
+	}
+	if err := s.records(batch.Records, batch.Property); err != nil {
+		return err
+	}
+	if err := s.journal(batch.Journal); err != nil {
+		return err
+	}
+	if err := s.putDocuments(); err != nil {
+		return err
+	}
+	if err := s.property(batch.Property); err != nil {
+		return err
+	}
+	if err := s.sink(batch.Sink); err != nil {
+		return err
+	}
+	if err := s.reads(batch.Read); err != nil {
+		return err
+	}
+	if err := s.discovered(batch.Discovered); err != nil {
+		return err
+	}
+	if err := s.lookedUp(batch.LookedUp); err != nil {
+		return err
+	}
+	if err := s.report(batch); err != nil {
+		return err
+	}
+	if err := s.tokens(batch.Tokens); err != nil {
+		return err
+	}
+	if err := s.highest(batch.Highest); err != nil {
+		return err
+	}
+	return s.pauses(batch.Pauses)
 }
 
 // put stores a document.
@@ -136,7 +192,7 @@ func (s *stager) put(bucket string, key []byte, wire any) error {
 	if err != nil {
 		return err
 	}
-	s.own.put(bucket, key, value)
+	s.write(bucket, key, value)
 	return nil
 }
 
@@ -261,9 +317,7 @@ func (s *stager) tokens(tokens []plan.Token) error {
 			return err
 		}
 	}
-	if len(tokens) > 0 {
-		s.known.tokens++
-	}
+	s.token = len(tokens) > 0
 	return nil
 }
 
@@ -299,7 +353,7 @@ func (s *stager) highest(highest []plan.Highest) error {
 			return err
 		}
 		if h.Identity > old {
-			s.own.put(bucketHighest, key, sealNumber(bucketHighest, key, uint64(h.Identity)))
+			s.write(bucketHighest, key, sealNumber(bucketHighest, key, uint64(h.Identity)))
 		}
 	}
 	return nil

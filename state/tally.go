@@ -6,9 +6,10 @@ import (
 	"fmt"
 	"maps"
 
+	"github.com/shopspring/decimal"
+
 	"github.com/preauth-sync/preauth-sync/preauth"
 	"github.com/preauth-sync/preauth-sync/sync/plan"
-	"github.com/shopspring/decimal"
 )
 
 // The tally of an enterprise is stored with the records that it counts, in the
@@ -125,7 +126,7 @@ func (s *stager) addTallies(changes tallies) error {
 		if err != nil {
 			return err
 		}
-		s.own.put(bucketTallies, key, value)
+		s.write(bucketTallies, key, value)
 	}
 	return nil
 }

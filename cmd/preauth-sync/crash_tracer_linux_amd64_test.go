@@ -68,6 +68,8 @@ type tracer struct {
 	// calls counts those that the point counts; hit is set once it has been reached.
 	calls int
 	hit   bool
+	// begun is set when something has been written since the last sync.
+	begun bool
 	// leaving has what is to be done at a thread's return from its call.
 	leaving map[int]func(tid int) error
 }
@@ -169,7 +171,9 @@ func (tr *tracer) called(tid int) error {
 		return err
 	}
 	name := diskCalls[regs.Orig_rax]
-	if tr.point.call == "" || tr.point.call == name {
+	begins := name == "pwrite" && !tr.begun
+	tr.begun = name == "pwrite" || tr.begun && name != "fdatasync"
+	if tr.point.call == "" || tr.point.call == name || tr.point.call == begin && begins {
 		tr.calls++
 	}
 	what, forGood := strings.CutSuffix(tr.point.what, "+")

@@ -95,7 +95,10 @@ func (d *decoded) refuse(it item) {
 func (d *decoded) reply() (preauth.Reply, []preauth.RefusedCustomer) {
 	reply := preauth.Reply{RequestID: d.requestID}
 	var refused []preauth.RefusedCustomer
-	for _, customer := range d.asked {
+	if len(d.incomplete) == 0 {
+		reply.Customers = d.asked
+	}
+	for _, customer := range d.asked[len(reply.Customers):] {
 		if why, isIncomplete := d.incomplete[customer]; isIncomplete {
 			refused = append(refused, preauth.RefusedCustomer{CustomerID: customer, Reason: "the reply is not complete: " + why})
 			continue

@@ -97,13 +97,17 @@ func idOf(raw json.RawMessage) (preauth.ID, bool) {
 
 // isID tells whether a text is a UUID as preauth.ParseID spells it.
 func isID[T preauth.ID | json.RawMessage](text T) bool {
-	const form = "hhhhhhhh-hhhh-hhhh-hhhh-hhhhhhhhhhhh"
-	if len(text) != len(form) {
+	const length, hyphens = 36, 1<<8 | 1<<13 | 1<<18 | 1<<23
+	if len(text) != length {
 		return false
 	}
-	for i := range len(form) {
+	for i := range length {
 		c := text[i]
-		if isLowerHex := isDigit(c) || 'a' <= c && c <= 'f'; form[i] == 'h' && !isLowerHex || form[i] != 'h' && form[i] != c {
+		if hyphens>>i&1 == 1 {
+			if c != '-' {
+				return false
+			}
+		} else if c-'0' > 9 && c-'a' > 5 {
 			return false
 		}
 	}

@@ -206,9 +206,9 @@ func pendingRevisions(t *testing.T, l Ledger) {
 		r.Enterprise, r.CustomerID = ID(enterprise), ID(customer)
 		return r
 	}
-	changed := func(n int, change func(*plan.Record)) func() plan.Batch {
+	changed := func(change func(*plan.Record)) func() plan.Batch {
 		return func() plan.Batch {
-			r := record(t, l, ID(n))
+			r := record(t, l, ID(1))
 			change(&r)
 			return plan.Batch{Records: []plan.Record{r}}
 		}
@@ -229,11 +229,11 @@ func pendingRevisions(t *testing.T, l Ledger) {
 	}{
 		{"a first unfinished record", func() plan.Batch { return plan.Batch{Records: []plan.Record{of(1, 1, 5)}} }, true, false, false},
 		{"of another enterprise", func() plan.Batch { return plan.Batch{Records: []plan.Record{of(2, 2, 5)}} }, false, true, false},
-		{"a change that leaves it unfinished", changed(1, func(r *plan.Record) { r.Phase = plan.Capturing }), false, false, true},
-		{"it is done", changed(1, func(r *plan.Record) { r.Phase = plan.Captured }), true, false, false},
-		{"it is parked", changed(1, func(r *plan.Record) { r.Park = &plan.Park{Reason: plan.AmountChanged} }), true, false, false},
-		{"it goes to another customer", changed(1, func(r *plan.Record) { r.CustomerID = ID(6) }), true, false, false},
-		{"it goes to another enterprise", changed(1, func(r *plan.Record) { r.Enterprise = ID(2) }), true, true, false},
+		{"a change that leaves it unfinished", changed(func(r *plan.Record) { r.Phase = plan.Capturing }), false, false, true},
+		{"it is done", changed(func(r *plan.Record) { r.Phase = plan.Captured }), true, false, false},
+		{"it is parked", changed(func(r *plan.Record) { r.Park = &plan.Park{Reason: plan.AmountChanged} }), true, false, false},
+		{"it goes to another customer", changed(func(r *plan.Record) { r.CustomerID = ID(6) }), true, false, false},
+		{"it goes to another enterprise", changed(func(r *plan.Record) { r.Enterprise = ID(2) }), true, true, false},
 		{"what is no record", func() plan.Batch {
 			return plan.Batch{
 				Read:   []plan.CustomerRead{{Enterprise: ID(1), CustomerID: ID(5), Cycle: 1}},

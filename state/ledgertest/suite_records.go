@@ -309,7 +309,9 @@ func badIDs(t *testing.T, l Ledger) {
 		t.Fatal("a journal line: want an error")
 	}
 	for _, bad := range []plan.Pass{
-		{First: ID(1), Last: ID(2)}, {Enterprise: ID(9), Last: ID(2)}, {Enterprise: ID(9), First: ID(1), Last: "nonsense"},
+		{First: ID(1), Last: ID(2)},
+		{Enterprise: ID(9), Last: ID(2)},
+		{Enterprise: ID(9), First: ID(1), Last: "nonsense"},
 		{Enterprise: ID(9), First: ID(2), Last: ID(1)},
 	} {
 		bad.Stamp = l.Stamp(bad.Enterprise)
