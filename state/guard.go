@@ -54,24 +54,29 @@ func (l *Ledger) begin() (snapshot, error) {
 	return snapshot{l: l, tx: tx, recent: recent, enterprises: l.enterprises.Load()}, nil
 }
 
-// A reader leaves the pages it has touched mapped, and its neighbours with them,
-// until in the end the whole file counts as memory of this process. So they are
-// let go after so many documents read; a transaction weighs as much as several. A
-// small file may stay as it is: to map its pages again would cost more than to read them.
+// A reader leaves the pages it has touched mapped, and its neighbours with them, until in
+// the end the whole file counts as memory of this process. So after so many documents
+// read it is looked how much is mapped, and all of it let go where that is too much. A
+// transaction weighs as much as several. What is let go stays in the page cache: to map
+// a page again costs about as much as to read a document.
 const (
 	touchLimit = 256
 	viewWeight = 16
-	smallFile  = 16 << 20
+	// mostMapped is how much of all files may be mapped, the program itself included, in
+	// bytes.
+	mostMapped = 32 << 20
 )
 
 // touched counts what has been read, inside a transaction, which keeps the mapping
 // where it is.
 func (l *Ledger) touched(tx *bolt.Tx, weight int64) {
-	if tx.Size() <= smallFile || l.touches.Add(weight) < touchLimit {
+	if l.touches.Add(weight) < touchLimit {
 		return
 	}
 	l.touches.Store(0)
-	unmap(tx.DB().Info().Data, tx.Size())
+	if mappedFiles() > mostMapped {
+		unmap(tx.DB().Info().Data, tx.Size())
+	}
 }
 
 func (l *Ledger) readable() error {

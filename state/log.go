@@ -168,7 +168,7 @@ func (l *Ledger) fold() error {
 	err := l.transact(func(s snapshot) error {
 		var err error
 		if sequence, known := recent.sequence(); known {
-			err = storeAll(s.tx, recent.overlay(), sequence)
+			err = l.storeAll(s.tx, recent.overlay(), sequence)
 		}
 		if err == nil {
 			err = putEpoch(s.tx, next)

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"strconv"
 	"strings"
@@ -27,6 +28,27 @@ func place(from, to string) error {
 // readAhead asks for the file to be read into memory. It is a hint.
 func readAhead(f *os.File, size int64) {
 	_ = unix.Fadvise(int(f.Fd()), 0, size, unix.FADV_WILLNEED)
+}
+
+// mappedFiles gives how many bytes of mapped files count as memory of this process, or
+// the most there is where the kernel does not tell.
+func mappedFiles() int64 {
+	var b [64]byte
+	statm, err := os.Open("/proc/self/statm")
+	if err != nil {
+		return math.MaxInt64
+	}
+	defer func() { _ = statm.Close() }()
+	n, err := statm.Read(b[:])
+	fields := strings.Fields(string(b[:n]))
+	if err != nil || len(fields) < 3 {
+		return math.MaxInt64
+	}
+	pages, err := strconv.ParseInt(fields[2], 10, 64)
+	if err != nil {
+		return math.MaxInt64
+	}
+	return pages * int64(os.Getpagesize())
 }
 
 // unmap lets the kernel take a mapped file's pages out of the process's memory.

@@ -69,7 +69,7 @@ func (g *staging) take(s *stager) {
 // apply stores what a group writes in the trees.
 func (g *staging) apply(tx *bolt.Tx) error {
 	g.announce()
-	return storeAll(tx, g.writes, g.known.sequence)
+	return g.l.storeAll(tx, g.writes, g.known.sequence)
 }
 
 // announce is for whoever reads what is about to be stored.
@@ -77,7 +77,7 @@ func (g *staging) announce() { g.l.enterprises.Store(g.known.enterprises) }
 
 // storeAll stores writes, each bucket's in the order of its keys, and the number of the
 // newest journal line.
-func storeAll(tx *bolt.Tx, writes overlay, sequence uint64) error {
+func (l *Ledger) storeAll(tx *bolt.Tx, writes overlay, sequence uint64) error {
 	for name, values := range writes {
 		bucket := tx.Bucket([]byte(name))
 		for _, key := range slices.Sorted(maps.Keys(values)) {
@@ -90,6 +90,7 @@ func storeAll(tx *bolt.Tx, writes overlay, sequence uint64) error {
 			if err != nil {
 				return fmt.Errorf("storing in %s: %w", name, err)
 			}
+			l.touched(tx, 1)
 		}
 	}
 	return tx.Bucket([]byte(bucketRecords)).SetSequence(sequence)

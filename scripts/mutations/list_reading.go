@@ -77,7 +77,7 @@ var reading = []mutation{
 	{
 		name:  "mark-of-a-failed-walk",
 		takes: "the rule that a walk that failed does not move the mark: what it did not read is never asked for",
-		edits: []edit{{"sync/engine/discover.go", "\tif complete(failed) && run.unfinished != nil {\n", "\tif run.unfinished != nil {\n"}},
+		edits: []edit{{"sync/engine/discover.go", "\tif complete(failed) && run.listing {\n", "\tif run.listing {\n"}},
 		red:   []test{{"sync/engine", "TestManyPagesAreFollowedByWhatIsNew"}},
 	},
 	{
@@ -89,7 +89,7 @@ var reading = []mutation{
 	{
 		name:  "unfinished-customers",
 		takes: "polling who has left the list with something unfinished",
-		edits: []edit{{"sync/engine/list.go", "\t\t\tids = append(ids, id)\n", ""}},
+		edits: []edit{{"sync/engine/list.go", "\t\t\tids = slices.Concat(ids, unlisted)\n", "\t\t\tids = slices.Concat(ids, unlisted[:0])\n"}},
 		red:   []test{{"sync/engine", "TestUnfinishedCustomersArePolledAfterTheyHaveLeftTheList"}},
 	},
 }

@@ -25,42 +25,6 @@ var storing = []mutation{
 		red: []test{{"state", "TestNoChangedByteIsBelieved"}},
 	},
 	{
-		name: "log-sync", money: true,
-		takes: "the sync of the log: an intent may be lost with the power",
-		edits: []edit{{"state/redo/redo.go", "\tif err := l.file.Sync(); err != nil {\n", "\tif err := l.failed; err != nil {\n"}},
-		red:   []test{{"state/redo", "TestWhatIsAppendedIsDurableAndComesBackInOrder"}},
-	},
-	{
-		name: "log-damage", money: true,
-		takes: "what tells a damaged group of the log from a torn one: the last durable one may count as absent",
-		edits: []edit{{"state/redo/redo.go", "\t\treturn damaged, head{}\n", "\t\treturn left, head{}\n"}},
-		red:   []test{{"state/redo", "TestNoChangedByteIsBelieved"}, {"state", "TestNoChangedByteOfTheLogIsBelieved"}},
-	},
-	{
-		name:  "log-torn",
-		takes: "the new epoch after a torn first group: two torn groups may be pieced together",
-		edits: []edit{{"state/redo/redo.go", "\treturn used || r.groups > 0, nil\n", "\treturn r.groups > 0, nil\n"}},
-		red:   []test{{"state/redo", "TestATornFirstGroupUsesUpItsEpoch"}},
-	},
-	{
-		name: "log-epoch", money: true,
-		takes: "the epoch of a fold: the log would be applied again over what came later",
-		edits: []edit{{"state/log.go", "\t\t\terr = putEpoch(s.tx, next)\n", "\t\t\terr = putEpoch(s.tx, l.log.epoch)\n"}},
-		red:   []test{{"state", "TestWhatTheLogHoldsIsThere"}},
-	},
-	{
-		name: "log-pair", money: true,
-		takes: "the look at the layer once a reader has begun: it may lie over trees that are newer",
-		edits: []edit{{"state/log_recent.go", "\t\tif layer.Load() == before {\n", "\t\tif before != nil {\n"}},
-		red:   []test{{"state", "TestALayerIsPairedWithItsTrees"}},
-	},
-	{
-		name:  "log-copied",
-		takes: "the zeros in the place of a copy's log: what others append meanwhile is copied",
-		edits: []edit{{"state/backup.go", "\tif from < until {\n", "\tif from > until {\n"}},
-		red:   []test{{"state", "TestACopyHasNothingOfWhatCameMeanwhile"}},
-	},
-	{
 		name:  "lock",
 		takes: "the lock on the state file, which is held while it is looked at",
 		edits: []edit{{"state/lock.go", "\t\terr := syscall.Flock(int(file.Fd()), how)\n", "\t\terr := syscall.Flock(int(file.Fd()), how&^how|syscall.LOCK_UN)\n"}},

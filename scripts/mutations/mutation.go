@@ -34,7 +34,7 @@ func (t test) String() string { return t.folder + "." + t.name }
 // all lists every mutation, in the order of the document's table.
 func all() []mutation {
 	var list []mutation
-	for _, part := range [][]mutation{journal, lookups, starting, deciding, ordering, sending, reading, modes, storing} {
+	for _, part := range [][]mutation{journal, lookups, starting, deciding, ordering, sending, reading, passing, modes, storing, logging} {
 		list = append(list, part...)
 	}
 	return list
