@@ -26,12 +26,12 @@ type Reply struct {
 }
 
 // Fingerprint identifies a reply without its meaning: two replies that share one of its
-// halves say the same. A half that is zero identifies nothing. Who makes it sees to it that
-// nobody can make two replies that share one, by chance or by intent.
+// halves say the same. A half that is zero identifies nothing. The source that made it
+// compares it with later replies; of two replies it may make different ones.
 type Fingerprint struct {
-	// Body is that of the bytes as they came.
+	// Body stands for the bytes as they came.
 	Body [32]byte
-	// Entries is that of the entries in any order, each as it came.
+	// Entries stands for the entries in any order, each as it came.
 	Entries [32]byte
 }
 

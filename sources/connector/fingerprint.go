@@ -39,9 +39,9 @@ func bodyPrint(text []byte, known preauth.Fingerprint) (body [32]byte) {
 }
 
 // entriesPrint gives the Entries of a plain reply's Fingerprint, and zero for any other:
-// the sum of the SHA-256 of each entry and of what is around them. Who wrote the entries
-// could make two lists of one sum, by much reckoning; but who writes the entries says what
-// is true of them anyway.
+// the sum of the SHA-256 of each entry and of what is around them. Whoever writes all the
+// entries can make two lists of one sum; but that is the PMS, which says what is true of
+// them anyway.
 func entriesPrint(text []byte) (entries [32]byte) {
 	s, sum := scanner{text: text}, sum256{}
 	before, after := s.list(listName, func() { sum.add(sha256.Sum256(s.value())) })

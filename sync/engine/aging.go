@@ -31,7 +31,7 @@ func (run *propertyRun) tellAging(ctx context.Context) error {
 	err := run.e.ledger.Unfinished(ctx, run.p.enterprise, func(rec plan.Record) error {
 		since := heldSince(rec)
 		switch held := rec.Phase == plan.Created || rec.Phase == plan.Adopted; {
-		case rec.Identity == 0 || rec.Aged:
+		case rec.Identity == 0 || rec.Aged || rec.Phase == plan.Captured:
 		case held && now.Sub(since) >= after:
 			aged = append(aged, rec)
 		case since.Before(oldest):
@@ -57,7 +57,7 @@ func passed(since, now time.Time, d time.Duration) bool {
 
 // boundHeld stores, before a hold comes back that is older than the bound on their age or
 // has come of age already, that there is no bound. So does the start of a cycle whose
-// clock is behind it.
+// clock is behind it, or that is not to tell of any.
 func (run *propertyRun) boundHeld(ctx context.Context, records []plan.Record) error {
 	after, now := run.e.opts.HoldWarnAfter, run.e.now()
 	run.mu.Lock()
@@ -66,7 +66,7 @@ func (run *propertyRun) boundHeld(ctx context.Context, records []plan.Record) er
 	older := func(rec plan.Record) bool {
 		return rec.Identity != 0 && !rec.Aged && rec.Unfinished() && (heldSince(rec).Before(bound) || now.Sub(heldSince(rec)) >= after)
 	}
-	if after == 0 || bound.IsZero() {
+	if bound.IsZero() {
 		return nil
 	}
 	if !slices.ContainsFunc(records, older) {

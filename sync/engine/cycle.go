@@ -162,7 +162,7 @@ func (run *propertyRun) start(ctx context.Context) {
 		run.account.fail(err)
 		return
 	}
-	if e.now().Before(run.doc.HeldFrom) {
+	if e.opts.HoldWarnAfter == 0 || e.now().Before(run.doc.HeldFrom) {
 		run.doc.HeldFrom = time.Time{}
 	}
 	run.doc.Cycle++

@@ -64,7 +64,7 @@ type SinkOptions struct {
 
 // Customers is a property's list of customers, as read for one cycle.
 type Customers struct {
-	// IDs are distinct.
+	// IDs become the engine's: it puts them in order and adds to them.
 	IDs []preauth.ID
 	// Invalid are the entries that are no UUID: they are named, never sent.
 	Invalid []InvalidCustomer

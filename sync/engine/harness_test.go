@@ -51,6 +51,8 @@ type bench struct {
 	wire   *wire
 	cycles int
 	files  int
+	// program is the build that runs.
+	program string
 	// unlisted are the customers that no customers file names.
 	unlisted []string
 	// results are the accounts of every cycle so far.
@@ -176,7 +178,7 @@ func (b *bench) tryStart(change ...func(*config.Config)) error {
 	cycles := 0
 	a, err := app.Open(b.cfg, app.Outside{
 		Logs: b.logs, Clock: time.Now, Random: func() float64 { return 0 },
-		Transport: b.transport(),
+		Transport: b.transport(), Program: b.program,
 		NewID: func() string {
 			cycles++
 			return fmt.Sprintf("cycle-%d-%d", b.files, cycles)

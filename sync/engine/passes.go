@@ -26,21 +26,24 @@ type pass struct {
 	next    plan.Pass
 }
 
-// pass looks for the last pass over a chunk that rested on what holds now. What cannot
-// be read is no pass: the reply is planned then, and meets the same error.
-func (run *propertyRun) pass(ctx context.Context, chunk []preauth.ID) *pass {
+// pass looks for the last pass over a chunk that rested on what holds now.
+func (run *propertyRun) pass(ctx context.Context, chunk []preauth.ID) (*pass, error) {
 	p := &pass{run: run, chunk: chunk, watched: run.watched()}
 	if !p.watched {
-		return p
+		return p, nil
 	}
 	p.next = plan.Pass{
 		Enterprise: run.p.enterprise, First: chunk[0], Last: chunk[len(chunk)-1], Basis: run.basis(chunk),
 	}
+	p.stamp()
 	last, ok, err := run.e.ledger.Pass(ctx, run.p.enterprise, chunk[0])
-	if err == nil && ok && last.Last == p.next.Last && last.Basis == p.next.Basis {
+	if err != nil {
+		return nil, run.e.fail(err)
+	}
+	if ok && last.Last == p.next.Last && last.Basis == p.next.Basis {
 		p.last = last
 	}
-	return p
+	return p, nil
 }
 
 // watched tells whether passes count in this run. They do not where more than the plan
@@ -64,19 +67,36 @@ func (p *pass) repoll(ctx context.Context, reply func(Reply) error) ([]Refused, 
 	return p.run.p.opts.Source.Repoll(ctx, p.chunk, p.last.Reply, reply)
 }
 
-// stamp notes what the ledger is at before a reply is planned.
+// stamp notes what the ledger is at before something is read that a pass is to rest on.
 func (p *pass) stamp() {
 	if p.watched {
 		p.next.Stamp = p.run.e.ledger.Stamp(p.run.p.enterprise)
 	}
 }
 
-// keep stores that a planned reply has called for nothing.
-func (p *pass) keep(ctx context.Context, planned *plannedReply) error {
-	if !p.watched || planned.reply.Fingerprint.IsZero() || !planned.isClean() {
+// repeat counts a reply that says what the last pass's said, and keeps the order in which
+// it said so.
+func (p *pass) repeat(ctx context.Context, reply Reply) error {
+	p.run.account.repeated(p.last)
+	if reply.Fingerprint == p.last.Reply {
 		return nil
 	}
-	p.next.Reply, p.next.Polled, p.next.Skipped = planned.reply.Fingerprint, planned.polled, maps.Clone(planned.skips)
+	return p.store(ctx, reply, p.last.Polled, p.last.Skipped)
+}
+
+// keep stores that a planned reply has called for nothing.
+func (p *pass) keep(ctx context.Context, planned *plannedReply) error {
+	if !p.watched || !planned.isClean() {
+		return nil
+	}
+	return p.store(ctx, planned.reply, planned.polled, planned.skips)
+}
+
+func (p *pass) store(ctx context.Context, reply Reply, polled int, skipped map[plan.Why]int) error {
+	if reply.Fingerprint.IsZero() {
+		return nil
+	}
+	p.next.Reply, p.next.Polled, p.next.Skipped = reply.Fingerprint, polled, maps.Clone(skipped)
 	return p.run.e.commit(ctx, plan.Batch{Passes: []plan.Pass{p.next}})
 }
 

@@ -66,6 +66,13 @@ func TestWhateverAPassRestsOnMakesTheNextReplyLookedInto(t *testing.T) {
 		{"the currency is another", func(b *bench, _ string) {
 			b.restart(func(cfg *config.Config) { cfg.Properties[0].Currency = "CZK" })
 		}},
+		{"the mode is another", func(b *bench, _ string) {
+			b.restart(func(cfg *config.Config) { cfg.Mirror.Mode = config.ModeCaptureOnly })
+		}},
+		{"the program is another", func(b *bench, _ string) {
+			b.program = "another"
+			b.restart()
+		}},
 		{"the policy is another", func(b *bench, _ string) {
 			b.restart(func(cfg *config.Config) { cfg.Mirror.NewCustomers = config.NewCustomersMirror })
 		}},

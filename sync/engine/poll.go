@@ -130,7 +130,10 @@ var errSourceOut = fmt.Errorf("%d polls in a row failed: the rest of the propert
 // poll reads one chunk; every complete reply is planned and committed by itself.
 func (run *propertyRun) poll(ctx context.Context, chunk []preauth.ID) {
 	unread := len(chunk)
-	known := run.pass(ctx, chunk)
+	known, err := run.pass(ctx, chunk)
+	if err != nil {
+		return // the ledger failed, which ends the cycle
+	}
 	refused, err := known.repoll(ctx, func(reply Reply) error {
 		run.e.opts.Progress()
 		unread -= len(reply.Customers)
@@ -184,8 +187,7 @@ func (run *propertyRun) take(ctx context.Context, known *pass, reply Reply, seen
 		return run.observe(ctx, reply, seenAt)
 	}
 	if reply.Unchanged {
-		run.account.repeated(known.last)
-		return nil
+		return known.repeat(ctx, reply)
 	}
 	for {
 		known.stamp()
