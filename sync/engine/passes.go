@@ -104,7 +104,7 @@ func (p *pass) store(ctx context.Context, reply Reply, polled int, skipped map[p
 // neither it nor the ledger changes. What a file, a mode or a look-up may change is not.
 func (r *plannedReply) isClean() bool {
 	b := r.batch
-	if len(b.Records)+len(b.Read)+len(b.Journal)+len(r.items)+len(r.told)+len(r.strays) > 0 || !r.readAll {
+	if len(b.Records)+len(b.Read)+len(b.Journal)+len(r.items)+len(r.told)+len(r.strays) > 0 || !r.readAll || r.foreign {
 		return false
 	}
 	for why := range r.skips {

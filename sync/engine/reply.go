@@ -28,6 +28,8 @@ type plannedReply struct {
 	readAll bool
 	// strays are the Ids of customers who were not asked for.
 	strays []preauth.ID
+	// foreign is set when a record is another enterprise's.
+	foreign bool
 	parks  []PlannedPark
 }
 
@@ -208,6 +210,7 @@ func (r *plannedReply) decide(
 		return nil
 	}
 	r.polled++
+	r.foreign = r.foreign || rec.Enterprise != run.p.enterprise
 	now := run.e.now()
 	adopted, changed, err := run.p.sink.adopt(ctx, run, rec, token)
 	if err != nil {
