@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"strings"
@@ -22,7 +23,7 @@ func TestMain(m *testing.M) {
 // here depends on a time.
 func TestEveryMeasurementGivesFigures(t *testing.T) {
 	const scale = 0.005 // more customers than one poll can ask for
-	b := &bench{options: options{scale: scale, rounds: 1, writers: 4}, dir: t.TempDir(), self: os.Args[0], lives: map[int]*life{}}
+	b := &bench{options: options{scale: scale, rounds: 1, writers: []int{4, 8}}, dir: t.TempDir(), self: os.Args[0], lives: map[int]*life{}}
 	if err := b.build(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -32,6 +33,9 @@ func TestEveryMeasurementGivesFigures(t *testing.T) {
 				t.Skip("the plain script needs python3")
 			}
 			rows, err := m.run(t.Context(), b)
+			if left, is := errors.AsType[leftOutError](err); is {
+				t.Skip(left)
+			}
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -42,7 +46,7 @@ func TestEveryMeasurementGivesFigures(t *testing.T) {
 				if r.value <= 0 {
 					t.Errorf("%s: %v is no figure", r.what, r.value)
 				}
-				if m.name == "requests" && r.missed() {
+				if counts := m.name == "requests" || m.name == "syncs"; counts && r.missed() {
 					t.Errorf("%s: %v instead of %v", r.what, r.value, r.target.limit)
 				}
 			}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,44 +14,54 @@ import (
 //go:embed plain.py
 var plainScript []byte
 
-// creates mirrors a world that v4 knows nothing of.
+// creates mirrors a world that v4 knows nothing of, with so many creates at once and with
+// more.
 func creates(ctx context.Context, b *bench) ([]row, error) {
 	const full = 100_000
-	s, err := b.open(ctx, b.scaled(full), 0)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = s.stop() }()
-	ours, writer, plain, err := s.write(ctx, true)
-	if err != nil {
-		return nil, err
-	}
-	const ofWriter, ofPlain = 0.6, 14_500. / 2_800
 	n := b.scaled(full)
-	return []row{
-		{what: "creates", value: float64(n), unit: number},
-		{what: "bare writer", value: rateOf(n, writer), unit: rate},
-		{what: "plain script", value: rateOf(n, plain), unit: rate},
-		{what: "preauth-sync", value: rateOf(n, ours), unit: rate, against: rateOf(n, writer), yardstick: "bare writer", target: atLeast(ofWriter)},
-		{what: "", value: rateOf(n, ours), unit: rate, against: rateOf(n, plain), yardstick: "plain script", target: atLeast(ofPlain)},
-		{what: "  the whole process", value: medianOf(ours, wall), unit: seconds, against: medianOf(writer, wall), yardstick: "bare writer"},
-	}, nil
+	rows := []row{{what: "creates", value: float64(n), unit: number}}
+	for _, writers := range b.writers {
+		s, err := b.open(ctx, setting{preauthorizations: n, atOnce: writers})
+		if err != nil {
+			return nil, err
+		}
+		ours, writer, plain, err := s.write(ctx, true)
+		if err := errors.Join(err, s.stop()); err != nil {
+			return nil, err
+		}
+		const ofWriter, ofPlain = 0.6, 14_500. / 2_800
+		at := fmt.Sprintf(", %d at once", writers)
+		rows = append(rows,
+			row{what: "bare writer" + at, value: rateOf(n, writer), unit: rate},
+			row{what: "plain script" + at, value: rateOf(n, plain), unit: rate},
+			row{
+				what: "preauth-sync" + at, value: rateOf(n, ours), unit: rate,
+				against: rateOf(n, writer), yardstick: "bare writer", target: atLeast(ofWriter),
+			},
+			row{value: rateOf(n, ours), unit: rate, against: rateOf(n, plain), yardstick: "plain script", target: atLeast(ofPlain)},
+			row{
+				what: "  the whole process", value: medianOf(ours, wall), unit: seconds,
+				against: medianOf(writer, wall), yardstick: "bare writer",
+			},
+		)
+	}
+	return rows, nil
 }
 
 // latency does the same on a v4 that takes its time.
 func latency(ctx context.Context, b *bench) ([]row, error) {
 	const full, takes = 5_000, 20 * time.Millisecond
-	s, err := b.open(ctx, b.scaled(full), takes)
+	n, writers := b.scaled(full), b.writers[0]
+	s, err := b.open(ctx, setting{preauthorizations: n, atOnce: writers, latency: takes})
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = s.stop() }()
 	ours, writer, _, err := s.write(ctx, false)
-	if err != nil {
+	if err := errors.Join(err, s.stop()); err != nil {
 		return nil, err
 	}
-	n, best := b.scaled(full), float64(b.writers)/takes.Seconds()
-	yardstick := fmt.Sprintf("%d / 20 ms", b.writers)
+	best := float64(writers) / takes.Seconds()
+	yardstick := fmt.Sprintf("%d / 20 ms", writers)
 	const ofBest = 0.95
 	return []row{
 		{what: "creates", value: float64(n), unit: number},
@@ -65,7 +76,7 @@ func (s *site) write(ctx context.Context, withPlain bool) (ours, writer, plain [
 	if err := os.WriteFile(script, plainScript, 0o600); err != nil {
 		return nil, nil, nil, err
 	}
-	writers := strconv.Itoa(s.writers)
+	writers := strconv.Itoa(s.atOnce)
 	turns := []struct {
 		into *[]outcome
 		run  func() (outcome, error)

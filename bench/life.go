@@ -10,8 +10,8 @@ import (
 // life is what a state file goes through, and what each part of it cost.
 type life struct {
 	preauthorizations, customers int
-	// cold is the backfill that makes the file, settling the cycle after it.
-	cold, settling outcome
+	// backfill makes the file. settling is the cycle after it, which looks into every reply.
+	backfill, settling outcome
 	// Each round has one of these, and the bare reader's beside two of them.
 	same, sameReader         []outcome
 	shuffled, shuffledReader []outcome
@@ -28,7 +28,7 @@ func (b *bench) live(ctx context.Context, size int) (*life, error) {
 	if known := b.lives[size]; known != nil {
 		return known, nil
 	}
-	s, err := b.open(ctx, size, 0)
+	s, err := b.open(ctx, setting{preauthorizations: size, atOnce: b.writers[0]})
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +44,7 @@ func (b *bench) live(ctx context.Context, size int) (*life, error) {
 }
 
 func (l *life) begin(ctx context.Context, s *site) (err error) {
-	if l.cold, err = s.program(ctx, "backfill", "--yes"); err != nil {
+	if l.backfill, err = s.program(ctx, "backfill", "--yes"); err != nil {
 		return err
 	}
 	l.settling, err = s.once(ctx)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -125,11 +126,15 @@ func medianOf(of []outcome, what func(outcome) time.Duration) float64 {
 	return median(values).Seconds()
 }
 
-// peak is the highest of some outcomes, in MiB.
-func peak(of []outcome) float64 {
+// peak is a row with the most memory of some outcomes, or none where the system does not
+// tell.
+func peak(what string, of []outcome, t target) []row {
 	const mega = 1 << 20
-	highest := slices.MaxFunc(of, func(a, b outcome) int { return int(a.peak - b.peak) })
-	return float64(highest.peak) / mega
+	highest := slices.MaxFunc(of, func(a, b outcome) int { return cmp.Compare(a.peak, b.peak) }).peak
+	if highest == 0 {
+		return nil
+	}
+	return []row{{what: what, value: float64(highest) / mega, unit: mebi, target: t}}
 }
 
 // writeInto puts a text into the block behind <!-- bench --> of a document.

@@ -44,23 +44,32 @@ func (b *bench) build(ctx context.Context) (err error) {
 	return nil
 }
 
+// setting is what a site is like.
+type setting struct {
+	preauthorizations int
+	// atOnce is v4.concurrency, latency how long v4 takes for a write.
+	atOnce  int
+	latency time.Duration
+}
+
 // site is a server in a process of its own, and a folder with a configuration for it.
 type site struct {
 	*bench
+	setting
 
-	preauthorizations int
-	dir, address      string
-	stop              func() error
+	dir, address string
+	// stop ends the server and removes the folder.
+	stop func() error
 }
 
-// open starts a server with so many preauthorizations, whose v4 takes so long for a write.
-func (b *bench) open(ctx context.Context, preauthorizations int, latency time.Duration) (_ *site, err error) {
-	s := &site{bench: b, preauthorizations: preauthorizations}
+// open starts a server.
+func (b *bench) open(ctx context.Context, as setting) (_ *site, err error) {
+	s := &site{bench: b, setting: as}
 	if s.dir, err = os.MkdirTemp(b.dir, "site-"); err != nil {
 		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, b.self, asServer, //nolint:gosec // it is this program
-		"-customers", strconv.Itoa(preauthorizations/perCustomer), "-list", s.customers(), "-latency", latency.String())
+		"-customers", strconv.Itoa(s.preauthorizations/perCustomer), "-list", s.customers(), "-latency", s.latency.String())
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -107,7 +116,7 @@ properties:
     currency: EUR
     customers: {file: customers.txt}
     payment_methods: {default: %[4]d}
-`, s.address, readers, s.writers, method, server.V4Path, server.LoginPath)
+`, s.address, readers, s.atOnce, method, server.V4Path, server.LoginPath)
 	return os.WriteFile(filepath.Join(s.dir, "config.yaml"), []byte(config), 0o600)
 }
 

@@ -16,20 +16,21 @@ import (
 // compared. The zero value means "none".
 type ID string
 
-// ErrNotUUID is returned by ParseID for anything but 8-4-4-4-12 hex digits.
+// ErrNotUUID is returned by ParseID for anything but 8-4-4-4-12 hex digits, and for those
+// that are all zero.
 var ErrNotUUID = errors.New("not a UUID (8-4-4-4-12 hex digits)")
 
 const uuidLength = 36
 
 // ParseID accepts a UUID in the 36 character form, in any letter case, and
 // returns it in lower case. Braces, urn: prefixes and the dashless form are
-// refused, since neither API uses them.
+// refused, since neither API uses them, and so is the UUID of zeros: it names nobody.
 func ParseID(s string) (ID, error) {
 	if len(s) != uuidLength {
 		return "", fmt.Errorf("%q: %w", clip(s), ErrNotUUID)
 	}
 	u, err := uuid.Parse(s)
-	if err != nil {
+	if err != nil || u == uuid.Nil {
 		return "", fmt.Errorf("%q: %w", clip(s), ErrNotUUID)
 	}
 	return ID(u.String()), nil

@@ -18,6 +18,7 @@ func TestParseIDTakesOneSpellingOfAUUID(t *testing.T) {
 		"urn is refused":            {"urn:uuid:2d93962f-067f-45a6-b7c4-bc4b9d899456", ""},
 		"a dash elsewhere":          {"2d93962f0-67f-45a6-b7c4-bc4b9d899456", ""},
 		"a letter that is no digit": {"2d93962g-067f-45a6-b7c4-bc4b9d899456", ""},
+		"zeros, which name nobody":  {"00000000-0000-0000-0000-000000000000", ""},
 		"nothing":                   {"", ""},
 		"a gateway's token":         {"123kjsf90832fwf", ""},
 	} {

@@ -24,14 +24,14 @@ func (l *Ledger) CopyTo(ctx context.Context, to io.Writer) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	s, run, err := l.beginFolded()
+	tx, run, err := l.beginFolded()
 	if err != nil {
 		return err
 	}
 	defer l.swap.RUnlock()
-	defer func() { _ = s.tx.Rollback() }()
+	defer func() { _ = tx.Rollback() }()
 	err = guard(l.options.Path, func() error {
-		_, err := s.tx.WriteTo(&blanked{to: &cancelled{ctx: ctx, to: to}, run: run})
+		_, err := tx.WriteTo(&blanked{to: &cancelled{ctx: ctx, to: to}, run: run})
 		return err
 	})
 	if err != nil && ctx.Err() != nil {
@@ -42,27 +42,29 @@ func (l *Ledger) CopyTo(ctx context.Context, to io.Writer) error {
 
 // beginFolded starts a read transaction that sees everything in the trees, and tells
 // which part of the file is not to be copied. A file that is read only has its log as it
-// is. Without an error it holds swap for reading.
-func (l *Ledger) beginFolded() (s snapshot, run redo.Run, err error) {
+// is, and one of an earlier schema is the file itself. Without an error it holds swap for
+// reading.
+func (l *Ledger) beginFolded() (tx *bolt.Tx, run redo.Run, err error) {
 	l.writing.Lock()
 	defer l.writing.Unlock()
 	if l.options.Mode == ReadWrite {
 		if err := l.fold(); err != nil {
-			return s, run, err
+			return nil, run, err
 		}
 		run = l.log.run
 	}
 	l.swap.RLock()
 	if err = l.readable(); err == nil {
+		db := cmp.Or(l.earlier, l.db)
 		err = guard(l.options.Path, func() (err error) {
-			s, err = l.begin()
+			tx, err = db.Begin(false)
 			return err
 		})
 	}
 	if err != nil {
 		l.swap.RUnlock()
 	}
-	return s, run, err
+	return tx, run, err
 }
 
 // blanked is a writer of a file's bytes that puts zeros in the place of its log: others

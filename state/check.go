@@ -108,10 +108,17 @@ func checkParts(p *pages, parts []subtree) error {
 		w.pages = p.apart()
 		w.checks = make(map[string]*bucketCheck)
 		wg.Go(func() {
-			for at := next.Add(1) - 1; at < int64(len(parts)) && !failed.Load(); at = next.Add(1) - 1 {
-				if w.err = w.part(parts[at]); w.err != nil {
-					failed.Store(true)
+			// A panic here would end the process: nobody above could recover it.
+			w.err = guard(p.path, func() error {
+				for at := next.Add(1) - 1; at < int64(len(parts)) && !failed.Load(); at = next.Add(1) - 1 {
+					if err := w.part(parts[at]); err != nil {
+						return err
+					}
 				}
+				return nil
+			})
+			if w.err != nil {
+				failed.Store(true)
 			}
 		})
 	}

@@ -23,8 +23,14 @@ type request struct {
 	batch plan.Batch
 	// turn says that the request must lead the next group (true) or is done (false).
 	turn chan bool
-	err  error
+	// refused is what is wrong with this batch alone.
+	refused error
+	// err is what Commit returns: errNotStored until the request's group has come to an
+	// end, so that nobody takes a group that broke off for a durable one.
+	err error
 }
+
+var errNotStored = errors.New("the commit was not stored: storing its group broke off")
 
 // group lets Commits that come while one is being synced share the next
 // transaction. Nobody waits for company: a Commit that finds nobody at work
@@ -84,7 +90,7 @@ func (l *Ledger) Commit(ctx context.Context, batch plan.Batch) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("the commit was not begun: %w", err)
 	}
-	r := &request{batch: batch, turn: make(chan bool, 1)}
+	r := &request{batch: batch, turn: make(chan bool, 1), err: errNotStored}
 	if !l.group.join(r) && !<-r.turn {
 		return r.err
 	}
@@ -104,8 +110,8 @@ func (l *Ledger) store(taken []*request) {
 	}
 	// A conflict found in a group that came to nothing says nothing.
 	for _, r := range taken {
-		if err != nil {
-			r.err = err
+		if r.err = err; err == nil {
+			r.err = r.refused
 		}
 	}
 }
@@ -118,8 +124,8 @@ func (l *Ledger) stageAll(taken []*request) (group *staging, err error) {
 		}
 		group = l.stage(s)
 		for _, r := range taken {
-			if r.err == nil {
-				r.err = group.add(r.batch)
+			if r.refused == nil {
+				r.refused = group.add(r.batch)
 			}
 		}
 		if len(group.writes) == 0 {
@@ -134,24 +140,34 @@ func (l *Ledger) stageAll(taken []*request) (group *staging, err error) {
 }
 
 // storeGroup makes a group durable, in the log or, where it is too large for that, in the
-// trees.
+// trees. What the ledger keeps in memory cannot be trusted after a panic.
 func (l *Ledger) storeGroup(group *staging) error {
-	logged, err := l.append(group)
-	if err == nil && !logged {
-		err = l.fold()
-		if err == nil {
-			err = l.transact(func(s snapshot) error {
-				if err := group.apply(s.tx); err != nil {
-					return &Error{Kind: Failed, Path: l.options.Path, Err: err}
-				}
-				return nil
-			})
+	err := guard(l.options.Path, func() error {
+		logged, err := l.append(group)
+		if err == nil && !logged {
+			err = l.storeInTrees(group)
 		}
-	}
-	if err == nil {
-		l.settleKnown(group.known)
+		if err == nil {
+			l.settleKnown(group.known)
+		}
+		return err
+	})
+	if _, ok := errors.AsType[*panicked](err); ok {
+		return l.fail(err)
 	}
 	return err
+}
+
+func (l *Ledger) storeInTrees(group *staging) error {
+	if err := l.fold(); err != nil {
+		return err
+	}
+	return l.transact(func(s snapshot) error {
+		if err := group.apply(s.tx); err != nil {
+			return &Error{Kind: Failed, Path: l.options.Path, Err: err}
+		}
+		return nil
+	})
 }
 
 // refuseIntents makes sure that the path still leads to the open file before an
@@ -167,7 +183,7 @@ func (l *Ledger) refuseIntents(taken []*request) {
 		if !checked {
 			err, checked = l.checkPath(), true
 		}
-		r.err = err
+		r.refused = err
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -44,21 +45,29 @@ func (l *Ledger) Compact(ctx context.Context, options CompactOptions) (report Co
 	if err := l.fold(); err != nil {
 		return report, err
 	}
-	path := l.options.Path
+	if report, err = l.compact(ctx, options); err != nil {
+		return CompactReport{}, fmt.Errorf("the state file %s cannot be compacted: %w", l.options.Path, err)
+	}
+	return report, nil
+}
+
+func (l *Ledger) compact(ctx context.Context, options CompactOptions) (report CompactReport, err error) {
+	path, err := l.home()
+	if err != nil {
+		return report, err
+	}
 	clearAside(path)
 	temp := asideName(path)
 	defer func() { _ = os.Remove(temp) }()
 	if report.JournalLines, err = l.buildCompact(ctx, temp, options); err != nil {
-		return CompactReport{}, fmt.Errorf("the state file %s cannot be compacted: %w", path, err)
+		return report, err
 	}
 	check := Options{Path: temp, Mode: ReadOnly, LockTimeout: l.options.LockTimeout, Now: l.options.Now}
-	if err := verifyFile(ctx, check); err != nil {
-		return CompactReport{}, fmt.Errorf("the state file %s cannot be compacted: %w", path, err)
+	if err = verifyFile(ctx, check); err != nil {
+		return report, err
 	}
-	if report.Before, report.After, err = l.exchange(temp); err != nil {
-		return CompactReport{}, err
-	}
-	return report, nil
+	report.Before, report.After, err = l.exchange(temp, path)
+	return report, err
 }
 
 func (l *Ledger) buildCompact(ctx context.Context, temp string, options CompactOptions) (pruned int, err error) {
@@ -103,9 +112,26 @@ func (l *Ledger) countPruned(into *bolt.DB, lines int) error {
 	})
 }
 
-// exchange puts the compacted file in the place of the open one. The new file is
-// open and locked before it gets the name, so that no other process comes between.
-func (l *Ledger) exchange(temp string) (before, after int64, err error) {
+// home gives where the open file itself stands: its path may be a link that leads there.
+// What is put in its place is made beside it, so that both are on one file system.
+func (l *Ledger) home() (string, error) {
+	path, err := filepath.EvalSymlinks(l.options.Path)
+	if err != nil {
+		return "", err
+	}
+	found, err := os.Stat(path)
+	if err != nil {
+		return "", err
+	}
+	if open, err := l.handle.Stat(); err != nil || !os.SameFile(found, open) {
+		return "", &Error{Kind: Replaced, Path: l.options.Path, Err: err}
+	}
+	return path, nil
+}
+
+// exchange puts a new file in the place of the open one, which is at path. The new file
+// is open and locked before it gets the name, so that no other process comes between.
+func (l *Ledger) exchange(temp, path string) (before, after int64, err error) {
 	l.swap.Lock()
 	defer l.swap.Unlock()
 	if l.closed {
@@ -119,7 +145,10 @@ func (l *Ledger) exchange(temp string) (before, after int64, err error) {
 		return 0, 0, err
 	}
 	if after, err = size(l.handle); err == nil {
-		err = os.Rename(temp, l.options.Path)
+		err = resemble(l.handle, oldHandle)
+	}
+	if err == nil {
+		err = os.Rename(temp, path)
 	}
 	if err != nil {
 		_ = guard(temp, l.db.Close)
@@ -127,7 +156,7 @@ func (l *Ledger) exchange(temp string) (before, after int64, err error) {
 		return 0, 0, err
 	}
 	_ = guard(l.options.Path, old.Close)
-	if err := syncFolder(l.options.Path); err != nil {
+	if err := syncFolder(path); err != nil {
 		// The old file may come back after a crash: nothing more may be stored.
 		return 0, 0, l.fail(err)
 	}

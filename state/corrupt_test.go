@@ -190,16 +190,16 @@ func TestNoChangedByteIsBelieved(t *testing.T) {
 	}
 	refused, harmless := 0, 0
 	damaged := filepath.Join(dir, "damaged.db")
+	write(t, damaged, good)
 	for i, offset := range offsets {
-		content := bytes.Clone(good)
-		content[offset] ^= 1 << (i % 8)
-		write(t, damaged, content)
+		unflip := flip(t, damaged, offset, i%8)
 		l, err := state.Open(state.Options{Path: damaged, Mode: state.ReadOnly})
 		if err != nil {
 			if _, ok := errors.AsType[*state.Error](err); !ok {
 				t.Fatalf("byte %d: an error of no kind: %v", offset, err)
 			}
 			refused++
+			unflip()
 			continue
 		}
 		if diff := ledgertest.Diff(want, contents(t, l)); diff != "" {
@@ -209,6 +209,7 @@ func TestNoChangedByteIsBelieved(t *testing.T) {
 		if err := l.Close(); err != nil {
 			t.Fatal(err)
 		}
+		unflip()
 	}
 	if refused == 0 || harmless == 0 {
 		t.Fatalf("%d refused, %d harmless: the test does not bite", refused, harmless)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 const (
@@ -42,6 +43,23 @@ func clearAside(path string) {
 			_ = os.Remove(filepath.Join(filepath.Dir(path), each.Name()))
 		}
 	}
+}
+
+// resemble gives a file the owner of another where that is allowed, and its mode. A group
+// that cannot be kept loses what the mode allows it.
+func resemble(file, other *os.File) error {
+	info, err := other.Stat()
+	if err != nil {
+		return err
+	}
+	mode := info.Mode().Perm()
+	if owner, ok := info.Sys().(*syscall.Stat_t); !ok || file.Chown(int(owner.Uid), int(owner.Gid)) != nil {
+		mode &^= 0o070
+	}
+	if err := file.Chmod(mode); err != nil {
+		return err
+	}
+	return file.Sync()
 }
 
 // syncFolder makes the names in the folder of path durable.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"time"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -62,9 +63,11 @@ func (l *Ledger) begin() (snapshot, error) {
 const (
 	touchLimit = 256
 	viewWeight = 16
-	// mostMapped is how much of all files may be mapped, the program itself included, in
-	// bytes.
+	putWeight  = 8 // it reads several pages, and no two puts of a fold are near each other
+	// mostMapped is how much of all files may have been mapped since the ledger was opened,
+	// in bytes.
 	mostMapped = 32 << 20
+	letGoEvery = time.Millisecond / 2
 )
 
 // touched counts what has been read, inside a transaction, which keeps the mapping
@@ -74,8 +77,41 @@ func (l *Ledger) touched(tx *bolt.Tx, weight int64) {
 		return
 	}
 	l.touches.Store(0)
-	if mappedFiles() > mostMapped {
+	if l.overmapped() {
 		unmap(tx.DB().Info().Data, tx.Size())
+	}
+}
+
+func (l *Ledger) overmapped() bool {
+	mapped, told := mappedFiles()
+	return !told || mapped-l.mapped > mostMapped
+}
+
+// letGo looks now and then how much is mapped, until it is stopped: bbolt reads the head of
+// each page that a transaction gives up, wherever it stands.
+func (l *Ledger) letGo() (stop func()) {
+	stopping, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		tick := time.NewTicker(letGoEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-stopping:
+				return
+			case <-tick.C:
+			}
+			_ = guard(l.options.Path, func() error { // who writes meets the same error
+				return l.db.View(func(tx *bolt.Tx) error {
+					l.touched(tx, touchLimit)
+					return nil
+				})
+			})
+		}
+	}()
+	return func() {
+		close(stopping)
+		<-stopped
 	}
 }
 
@@ -111,6 +147,7 @@ func (l *Ledger) transact(f func(s snapshot) error) error {
 		return err
 	}
 	committing := false
+	defer l.letGo()()
 	err := guard(l.options.Path, func() error {
 		return l.db.Update(func(tx *bolt.Tx) error {
 			if err := f(snapshot{l: l, tx: tx, enterprises: l.enterprises.Load()}); err != nil {

@@ -26,9 +26,11 @@ type inspection struct {
 	schema int
 	// pages is the number in use.
 	pages uint64
-	// log is where the redo log stands, and epoch the one that counts.
-	log   redo.Run
-	epoch uint64
+	// log is where the redo log stands, logSize the length of its value in bytes, and epoch
+	// the one that counts.
+	log     redo.Run
+	logSize uint64
+	epoch   uint64
 	// recent is what the log holds of the epoch; used tells that there is anything of it.
 	recent *recent
 	used   bool
@@ -83,7 +85,7 @@ func inspect(path string, file io.ReaderAt, h head, c codec) (inspection, error)
 		switch name {
 		case bucketMeta: // identify has read it
 		case bucketLog:
-			if found.log, err = checkLog(p, roots[name], found.file.ID); err != nil {
+			if found.log, err = checkLog(p, roots[name], found.logSize, found.file.ID); err != nil {
 				return inspection{}, err
 			}
 		default:
@@ -153,9 +155,12 @@ func identify(p *pages, roots map[string]bucketRoot, c codec) (inspection, error
 	found := inspection{file: w, schema: int(version)}
 	expected := 3
 	if found.schema == schema {
-		expected = 4
+		expected = 5
 		if found.epoch, err = unsealNumber(bucketMeta, []byte(keyEpoch), values[keyEpoch]); err != nil {
 			return inspection{}, corrupt(p.path, "the epoch of its log: %v", err)
+		}
+		if found.logSize, err = unsealNumber(bucketMeta, []byte(keySize), values[keySize]); err != nil {
+			return inspection{}, corrupt(p.path, "the size of its log: %v", err)
 		}
 	}
 	if len(values) != expected || root.sequence != 0 {
@@ -166,14 +171,14 @@ func identify(p *pages, roots map[string]bucketRoot, c codec) (inspection, error
 
 // checkLog gives where the log stands. What the log holds is not looked at: while the
 // file is open it is being written.
-func checkLog(p *pages, root bucketRoot, owner string) (redo.Run, error) {
+func checkLog(p *pages, root bucketRoot, size uint64, owner string) (redo.Run, error) {
 	if root.inline != nil || root.sequence != 0 {
 		return redo.Run{}, corrupt(p.path, "its log is not what it should be")
 	}
 	if _, _, err := p.reach(root.page, 1, leafFlag); err != nil {
 		return redo.Run{}, err
 	}
-	return runOf(p.path, p.file, p.head.pageSize, root.page, owner)
+	return runOf(p.path, p.file, p.head.pageSize, root.page, size, owner)
 }
 
 // sequenceOf gives what a bucket's sequence should be: where the newest journal lines

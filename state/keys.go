@@ -14,7 +14,7 @@ import (
 
 // The buckets. A file has all of its schema's from its creation, and no others.
 const (
-	bucketMeta        = "meta"        // application, schema, file
+	bucketMeta        = "meta"        // application, schema, file, and of its log the epoch and the size
 	bucketEnterprises = "enterprises" // number → enterprise, how often its pending customers have changed
 	bucketRecords     = "records"     // id → record and the newest lines of its journal
 	bucketJournal     = "journal"     // id, sequence of the first → older lines of a long journal
@@ -64,10 +64,10 @@ const (
 )
 
 // idKey gives an Id's 16 bytes. Only the canonical form is accepted, so that
-// what is read back is what was put in.
+// what is read back is what was put in, and no zeros, which stand for none.
 func idKey(id preauth.ID) ([]byte, error) {
 	u, err := uuid.Parse(string(id))
-	if err != nil || len(id) != canonicalLength || strings.ContainsAny(string(id), "ABCDEF") {
+	if err != nil || u == uuid.Nil || len(id) != canonicalLength || strings.ContainsAny(string(id), "ABCDEF") {
 		return nil, fmt.Errorf("%.64q cannot be an Id in the state file: %w", string(id), preauth.ErrNotUUID)
 	}
 	return u[:], nil

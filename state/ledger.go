@@ -105,7 +105,10 @@ type Ledger struct {
 	failed   atomic.Pointer[Error]
 	replaced atomic.Pointer[Error]
 
-	// touches counts what has been read since the mapped pages were let go.
+	// mapped is how much was mapped of other files when this one was opened, such as the
+	// program itself, in bytes. touches counts what has been read since the mapped pages
+	// were let go.
+	mapped  int64
 	touches atomic.Int64
 
 	// known belongs to whoever writes; about guards what others read of it. enterprises

@@ -25,9 +25,13 @@ func TestMain(m *testing.M) {
 }
 
 // open opens a ledger for the test's length and checks its file at the end.
+// fairLog is room for many groups, in bytes. A file with the log of a new one takes several
+// times as long to make, and to open.
+const fairLog = 256 << 10
+
 func open(tb testing.TB, path string) *state.Ledger {
 	tb.Helper()
-	l, err := state.Open(state.Options{Path: path, Mode: state.ReadWrite})
+	l, err := state.Open(state.Options{Path: path, Mode: state.ReadWrite}.WithLog(fairLog))
 	if err != nil {
 		tb.Fatalf("Open: %v", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"io"
+	"math"
 	"os"
 
 	bolt "go.etcd.io/bbolt"
@@ -30,12 +31,15 @@ const (
 	logGroup = 64 << 10
 
 	keyLog   = "log"
-	keyEpoch = "epoch" // of meta
+	keyEpoch = "epoch"    // of meta
+	keySize  = "log_size" // of meta: the log's, in bytes
 )
 
 // fileLog is the log of the open file. It belongs to who holds writing.
 type fileLog struct {
-	run   redo.Run
+	run redo.Run
+	// size is the length of the value that the log stands in.
+	size  uint64
 	epoch uint64
 	// used tells that something of the epoch is in the log.
 	used bool
@@ -50,30 +54,39 @@ func fillLog(tx *bolt.Tx, size int) error {
 	if err := tx.Bucket([]byte(bucketLog)).Put([]byte(keyLog), make([]byte, size)); err != nil {
 		return err
 	}
-	return putEpoch(tx, 0)
+	if err := putLogNumber(tx, keySize, uint64(size)); err != nil {
+		return err
+	}
+	return putLogNumber(tx, keyEpoch, 0)
 }
 
-func putEpoch(tx *bolt.Tx, epoch uint64) error {
-	return tx.Bucket([]byte(bucketMeta)).Put([]byte(keyEpoch), sealNumber(bucketMeta, []byte(keyEpoch), epoch))
+// putLogNumber stores what the file says of its log.
+func putLogNumber(tx *bolt.Tx, key string, n uint64) error {
+	return tx.Bucket([]byte(bucketMeta)).Put([]byte(key), sealNumber(bucketMeta, []byte(key), n))
 }
 
-// runOf gives where the log stands whose bucket has its only page at root. The page holds
-// one key and one value.
-func runOf(path string, file io.ReaderAt, pageSize int64, root uint64, owner string) (redo.Run, error) {
-	const before = pageHeaderLength + elementLength + int64(len(keyLog))
-	b := make([]byte, before)
-	offset := int64(root) * pageSize
-	if _, err := file.ReadAt(b, offset); err != nil {
+// runOf gives where the log of so many bytes stands whose bucket has its only page at
+// root. The page holds one key and one value. Nothing seals its head, so all of that must
+// be what it can only be: a length that has lost a bit would make the log look empty.
+func runOf(path string, file io.ReaderAt, pageSize int64, root, size uint64, owner string) (redo.Run, error) {
+	const before = pageHeaderLength + elementLength + len(keyLog)
+	offset, order := int64(root)*pageSize, binary.NativeEndian
+	want := order.AppendUint64(make([]byte, 0, before), root)
+	want = order.AppendUint16(want, leafFlag)
+	want = order.AppendUint16(want, 1)
+	want = order.AppendUint32(want, uint32((uint64(before)+size-1)/uint64(pageSize)))
+	for _, n := range []uint64{0, elementLength, uint64(len(keyLog)), size} {
+		want = order.AppendUint32(want, uint32(n))
+	}
+	want = append(want, keyLog...)
+	found := make([]byte, before)
+	if _, err := file.ReadAt(found, offset); err != nil {
 		return redo.Run{}, &Error{Kind: Corrupt, Path: path, Detail: "its log cannot be read", Err: err}
 	}
-	header, raw, order := parsePageHeader(b), b[pageHeaderLength:], binary.NativeEndian
-	length := int64(order.Uint32(raw[12:]))
-	if header.id != root || header.flags != leafFlag || header.count != 1 ||
-		order.Uint32(raw) != 0 || order.Uint32(raw[4:]) != elementLength || order.Uint32(raw[8:]) != uint32(len(keyLog)) ||
-		!bytes.Equal(raw[elementLength:], []byte(keyLog)) || before+length > int64(header.overflow+1)*pageSize {
+	if size == 0 || size > math.MaxInt32 || !bytes.Equal(found, want) {
 		return redo.Run{}, corrupt(path, "its log is not where it should be")
 	}
-	return redo.Within(offset+before, length, owner), nil
+	return redo.Within(offset+int64(before), int64(size), owner), nil
 }
 
 // findLog looks where the log stands after a transaction, which should not have moved it.
@@ -86,7 +99,7 @@ func (l *Ledger) findLog() error {
 	if err != nil {
 		return l.fail(err)
 	}
-	run, err := runOf(l.options.Path, l.handle, int64(l.db.Info().PageSize), root, l.log.run.Owner)
+	run, err := runOf(l.options.Path, l.handle, int64(l.db.Info().PageSize), root, l.log.size, l.log.run.Owner)
 	if err == nil && run != l.log.run {
 		err = corrupt(l.options.Path, "its log has moved from byte %d to byte %d", l.log.run.Offset, run.Offset)
 	}
@@ -121,7 +134,7 @@ func (f inPlace) Sync() error { return syncData(f.File) }
 
 // startLog goes on with the log that was found in the file just opened.
 func (l *Ledger) startLog(found inspection) {
-	l.log = fileLog{run: found.log, epoch: found.epoch, used: found.used, encoded: l.log.encoded}
+	l.log = fileLog{run: found.log, size: found.logSize, epoch: found.epoch, used: found.used, encoded: l.log.encoded}
 	if !found.used {
 		l.log.open = redo.New(inPlace{l.handle}, l.log.run, l.log.epoch)
 	}
@@ -171,7 +184,7 @@ func (l *Ledger) fold() error {
 			err = l.storeAll(s.tx, recent.overlay(), sequence)
 		}
 		if err == nil {
-			err = putEpoch(s.tx, next)
+			err = putLogNumber(s.tx, keyEpoch, next)
 		}
 		if err != nil {
 			return &Error{Kind: Failed, Path: l.options.Path, Err: err}

@@ -3,6 +3,7 @@ package state
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
@@ -13,8 +14,8 @@ import (
 
 // A file of an earlier schema is rewritten as one of this schema. A writer does so aside,
 // and gives the name to the new file once it is complete, checked and durable: a crash in
-// between leaves the old one. A reader must not touch the folder, so it reads a copy that
-// has no name any more once it is open.
+// between leaves the old one. A reader must not touch the folder, so it reads a copy
+// elsewhere that has no name: it is gone when the process is.
 
 // migrationStep is how many documents one transaction of a migration stores.
 const migrationStep = 4096
@@ -28,47 +29,63 @@ func (l *Ledger) migrate(found inspection) error {
 	if l.options.Mode != ReadWrite {
 		return l.migrateCopy(ctx, found)
 	}
-	path := l.options.Path
-	clearAside(path)
-	temp := asideName(path)
-	defer func() { _ = os.Remove(temp) }()
-	err := l.buildMigrated(ctx, temp, found)
-	if err == nil {
-		err = verifyFile(ctx, Options{Path: temp, LockTimeout: l.options.LockTimeout, Now: l.options.Now})
-	}
-	if err == nil {
-		_, _, err = l.exchange(temp)
-	}
-	if err != nil {
-		return fmt.Errorf("the state file %s cannot be migrated from schema %d: %w", path, found.schema, err)
+	if err := l.migrateFile(ctx, found); err != nil {
+		return fmt.Errorf("the state file %s cannot be migrated from schema %d: %w", l.options.Path, found.schema, err)
 	}
 	return nil
 }
 
+func (l *Ledger) migrateFile(ctx context.Context, found inspection) error {
+	path, err := l.home()
+	if err != nil {
+		return err
+	}
+	clearAside(path)
+	temp := asideName(path)
+	defer func() { _ = os.Remove(temp) }()
+	if err = l.buildMigrated(ctx, temp, false, found); err == nil {
+		err = verifyFile(ctx, Options{Path: temp, LockTimeout: l.options.LockTimeout, Now: l.options.Now})
+	}
+	if err == nil {
+		_, _, err = l.exchange(temp, path)
+	}
+	return err
+}
+
 // migrateCopy goes on with a copy. The file itself stays open and locked beside it.
 func (l *Ledger) migrateCopy(ctx context.Context, found inspection) error {
+	err := l.readCopy(ctx, found)
+	if _, unsound := errors.AsType[*Error](err); err == nil || unsound {
+		return err
+	}
+	return fmt.Errorf("the state file %s has schema %d and is read as a copy of this program's, which cannot be made in %s; "+
+		"set TMPDIR to a folder with room for it: %w", l.options.Path, found.schema, os.TempDir(), err)
+}
+
+func (l *Ledger) readCopy(ctx context.Context, found inspection) error {
 	file, err := os.CreateTemp("", "preauth-sync-*.db")
 	if err != nil {
-		return fmt.Errorf("the state file %s has schema %d and cannot be copied as one of this: %w", l.options.Path, found.schema, err)
+		return err
 	}
-	temp := file.Name()
-	defer func() { _ = os.Remove(temp) }()
-	if err = file.Close(); err == nil {
-		err = l.buildMigrated(ctx, temp, found)
+	defer func() { _ = file.Close() }()
+	temp, err := withoutName(file)
+	if temp == file.Name() {
+		defer func() { _ = os.Remove(temp) }()
+	}
+	if err == nil {
+		err = l.buildMigrated(ctx, temp, true, found)
 	}
 	if err == nil {
 		l.earlier = l.db
 		_, err = l.open(temp)
 	}
-	if err != nil {
-		return fmt.Errorf("the state file %s has schema %d and cannot be copied as one of this: %w", l.options.Path, found.schema, err)
-	}
-	return nil
+	return err
 }
 
-func (l *Ledger) buildMigrated(ctx context.Context, temp string, found inspection) error {
+// buildMigrated makes a migrated file. A passing one need not outlive this process.
+func (l *Ledger) buildMigrated(ctx context.Context, temp string, passing bool, found inspection) error {
 	return guard(l.options.Path, func() error {
-		into, err := bolt.Open(temp, fileMode, &bolt.Options{Timeout: l.options.LockTimeout, NoStatistics: true})
+		into, err := bolt.Open(temp, fileMode, &bolt.Options{Timeout: l.options.LockTimeout, NoStatistics: true, NoSync: passing})
 		if err != nil {
 			return err
 		}

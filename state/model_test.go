@@ -35,7 +35,7 @@ func TestTheFileBehavesAsTheModel(t *testing.T) {
 					r.Fatal(err)
 				}
 			}
-			if l, err = state.Open(state.Options{Path: path, Mode: state.ReadWrite}); err != nil {
+			if l, err = state.Open(state.Options{Path: path, Mode: state.ReadWrite}.WithLog(fairLog)); err != nil {
 				r.Fatal(err)
 			}
 		}

@@ -47,6 +47,7 @@ func Open(options Options) (*Ledger, error) {
 		}
 	}
 	l := &Ledger{options: options, codec: codec}
+	l.mapped, _ = mappedFiles()
 	for range openAttempts {
 		var found inspection
 		if found, err = l.open(options.Path); err == nil {

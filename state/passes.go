@@ -120,10 +120,12 @@ func (s *stager) forget(r plan.Record) error {
 	return nil
 }
 
-// forgetToken does so where a token is a record's Id.
+// forgetToken does so where a token is a record's Id. What has no record yet waits, and
+// nothing tells in which pass: so any other token has all of them forgotten.
 func (s *stager) forgetToken(token string) error {
 	id, err := preauth.ParseID(token)
 	if err != nil {
+		s.dropAllPasses()
 		return nil //nolint:nilerr // it is no Id, so no record's
 	}
 	key, err := idKey(id)
@@ -131,10 +133,21 @@ func (s *stager) forgetToken(token string) error {
 		return err
 	}
 	r, known, err := s.l.record(s.snapshot, id, key)
-	if err != nil || !known {
+	if err != nil {
 		return err
 	}
+	if !known {
+		s.dropAllPasses()
+		return nil
+	}
 	return s.forget(r)
+}
+
+// dropAllPasses forgets those of every enterprise.
+func (s *stager) dropAllPasses() {
+	for _, number := range s.enterprises.numbers {
+		s.dropPasses(number, span{last: uuid.Max})
+	}
 }
 
 // readSpans reads those of all passes, by the enterprise's number.

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"strconv"
 	"strings"
@@ -25,30 +24,40 @@ func place(from, to string) error {
 	return nil
 }
 
+// withoutName takes an open file's name away, and gives a path that leads to the file while
+// this process has it open.
+func withoutName(file *os.File) (string, error) {
+	path := fmt.Sprintf("/proc/self/fd/%d", file.Fd())
+	if _, err := os.Stat(path); err != nil {
+		return file.Name(), nil //nolint:nilerr // there is no /proc: the name is needed
+	}
+	return path, os.Remove(file.Name())
+}
+
 // readAhead asks for the file to be read into memory. It is a hint.
 func readAhead(f *os.File, size int64) {
 	_ = unix.Fadvise(int(f.Fd()), 0, size, unix.FADV_WILLNEED)
 }
 
-// mappedFiles gives how many bytes of mapped files count as memory of this process, or
-// the most there is where the kernel does not tell.
-func mappedFiles() int64 {
+// mappedFiles gives how many bytes of mapped files count as memory of this process, and
+// whether the kernel tells.
+func mappedFiles() (bytes int64, told bool) {
 	var b [64]byte
 	statm, err := os.Open("/proc/self/statm")
 	if err != nil {
-		return math.MaxInt64
+		return 0, false
 	}
 	defer func() { _ = statm.Close() }()
 	n, err := statm.Read(b[:])
 	fields := strings.Fields(string(b[:n]))
 	if err != nil || len(fields) < 3 {
-		return math.MaxInt64
+		return 0, false
 	}
 	pages, err := strconv.ParseInt(fields[2], 10, 64)
 	if err != nil {
-		return math.MaxInt64
+		return 0, false
 	}
-	return pages * int64(os.Getpagesize())
+	return pages * int64(os.Getpagesize()), true
 }
 
 // unmap lets the kernel take a mapped file's pages out of the process's memory.

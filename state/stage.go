@@ -90,7 +90,7 @@ func (l *Ledger) storeAll(tx *bolt.Tx, writes overlay, sequence uint64) error {
 			if err != nil {
 				return fmt.Errorf("storing in %s: %w", name, err)
 			}
-			l.touched(tx, 1)
+			l.touched(tx, putWeight)
 		}
 	}
 	return tx.Bucket([]byte(bucketRecords)).SetSequence(sequence)

@@ -99,12 +99,9 @@ func (v *verifier) snapshot(ctx context.Context) error {
 	return nil
 }
 
-// letGoEvery is how often the pages that bbolt's check has read are let go.
-const letGoEvery = 50 * time.Millisecond
-
 // structure is bbolt's own check, which reads every page.
 func (v *verifier) structure(tx *bolt.Tx) {
-	tick := time.NewTicker(letGoEvery)
+	tick := time.NewTicker(100 * letGoEvery)
 	defer tick.Stop()
 	for problems := tx.Check(); ; {
 		select {

@@ -34,7 +34,7 @@ const (
 	//
 	//	counts     gives the Counts, and counts from 0 on
 	//	forget     lets v4 hold nothing
-	//	shuffle    puts the entries of every poll's reply, and their properties, into another order
+	//	shuffle    puts the entries of every poll's reply into another order
 	//	charge/N   makes N preauthorizations Charged
 	Control = "/bench/"
 )

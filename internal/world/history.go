@@ -28,8 +28,11 @@ func (w *world) day(name string) {
 		pause = pick(t, t.between(0, 3*24*time.Hour), t.between(0, 60*24*time.Hour))
 	}
 	w.locked(func() {
+		w.rest(t)
 		for _, p := range w.properties {
-			p.plan(t, pause+time.Duration(t.IntN(2))*10*time.Minute)
+			if w.still == 0 {
+				p.plan(t, pause+time.Duration(t.IntN(2))*10*time.Minute)
+			}
 		}
 	})
 	w.sleep(pause)
@@ -37,11 +40,13 @@ func (w *world) day(name string) {
 	switch {
 	case t.chance(0.15), w.modes && t.chance(0.2):
 		w.reconfigure(t)
+	case w.still > 0 && w.settings != w.usual && t.chance(0.5):
+		w.configure(func() { w.settings = w.usual })
 	case w.settings.misled != wellLed:
 		w.configure(func() { w.settings.misled = wellLed }) // somebody has noticed
 	}
 	if t.chance(0.3) {
-		w.retries(t)
+		_ = w.answers(w.worker, t, 0.5) // what follows meets the same error
 	}
 	w.mishap(t)
 	if t.chance(0.15) {
@@ -120,7 +125,8 @@ func (w *world) calm() {
 	w.sleep(time.Second)
 	w.locked(func() {
 		w.say("world", "is calm")
-		w.faulty, w.settings.fuse, w.settings.mode, w.settings.misled = false, 0, engine.ModeFull, wellLed
+		w.faulty, w.still = false, 0
+		w.settings.fuse, w.settings.mode, w.settings.misled = 0, engine.ModeFull, wellLed
 		for _, v4 := range w.tenants {
 			v4.down, v4.locked, v4.blind = false, false, false
 		}
@@ -145,6 +151,9 @@ func (w *world) calm() {
 		w.interlude(t)
 	}
 	w.repeat("calm", calmCycles)
+	if t.chance(0.2) {
+		w.quiet(t)
+	}
 	if t.chance(0.3) {
 		w.oracle.mirrored = true
 		o := &order{name: "backfill calm", backfill: &engine.Backfill{Charged: true, Wait: true}}

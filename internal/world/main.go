@@ -5,10 +5,10 @@
 // shares no code with the engine.
 //
 // The worker is told to run cycles and backfills, sometimes two at once, and operators
-// pause and resume writes at any moment. Between them they change what is sent and what
-// is only observed, have tried again what v4 has refused, and lead a property to a v4
-// that is not its own. Guests are listed or found, and merged; their cards are named or
-// looked up.
+// pause and resume writes and answer marks at any moment. Between them they change what
+// is sent and what is only observed, and lead a property to a v4 that is not its own. On
+// some days the PMS does nothing. Guests are listed or found, and merged; their cards are
+// named or looked up.
 //
 //	go run ./internal/world -seeds 100000     run many; prints seeds per second and those that fail
 //	go run ./internal/world -seed 17 -trace   replay one, with a line for everything that happens

@@ -3,10 +3,8 @@ package main
 import (
 	"context"
 	"strconv"
-	"time"
 
 	"github.com/preauth-sync/preauth-sync/sync/engine"
-	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
 
 // mode is one that an operator may choose.
@@ -147,34 +145,4 @@ func (w *world) repeat(name string, count int) {
 		w.sleep(w.timeout + 2*w.settle)
 		w.run(w.throw("calm", name), cycleOrder(name+" "+strconv.Itoa(n), false), func() error { return nil })
 	}
-}
-
-// retries answers what v4 has refused: an operator says to go on.
-func (w *world) retries(t throw) {
-	k, ctx := w.worker, context.Background()
-	for _, rec := range w.oracle.parkedAs(plan.Rejected) {
-		if !t.chance(0.5) {
-			continue
-		}
-		next, err := plan.Retry(rec, plan.Retrying{Settle: w.settle}, w.clock())
-		if err != nil {
-			panic(err) // what is refused can always be tried again
-		}
-		err = k.ledger.Commit(ctx, plan.Batch{Records: []plan.Record{next.Record}, Journal: []plan.Entry{next.Entry}})
-		w.say("operator", "%s: is to be tried again, with %v", rec.ID, err)
-	}
-	_ = pass(ctx, nil, time.Millisecond) // nothing ends it early
-	k.engine.Recheck()
-}
-
-// parkedAs are the records parked for a reason.
-func (o *oracle) parkedAs(reason plan.Reason) (all []plan.Record) {
-	o.w.locked(func() {
-		for _, rec := range o.records() {
-			if rec.Park != nil && rec.Park.Reason == reason {
-				all = append(all, rec)
-			}
-		}
-	})
-	return all
 }

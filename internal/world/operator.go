@@ -40,7 +40,7 @@ func (w *world) company(day string, t throw) (wait func() error) {
 			t := w.throw("operator", day)
 			for range 1 + t.IntN(3) {
 				if pass(context.Background(), k.died, t.between(0, 40*time.Second)) == nil {
-					ordered = errors.Join(ordered, w.operate(k, t))
+					ordered = errors.Join(ordered, pick(t, w.operate, w.answer)(k, t))
 				}
 			}
 		})

@@ -16,7 +16,8 @@ import (
 )
 
 // oracle judges. It reads the contract by itself: of the project it uses only the
-// nouns in which the ledger is written. The world's mu guards it.
+// nouns in which the ledger is written, and for N the decision table. The world's mu
+// guards it.
 //
 //	A  at most one create and one capture take effect for each preauthorization
 //	B  once nothing goes wrong, everything comes to where the decision table says, or is parked with cause
@@ -29,6 +30,7 @@ import (
 //	J  who is in a window or known is asked for, and forgotten only long afterwards
 //	K  of a hold it is told once that it has aged
 //	M  a create goes to the method that the configuration names, or that v4 has told
+//	N  a reply that counts as nothing new calls for nothing, as the ledger is by then
 //	O  in observe nothing is sent or changed, and the report says what would be; in capture_only nothing is created
 //	P  while writes are paused nothing is sent
 //	T  a property writes to its own v4
@@ -49,6 +51,8 @@ type oracle struct {
 	flying map[preauth.ID]int
 	// looks are what v4 has answered about cards, by tenant and card.
 	looks map[string][]look
+	// put is when a record or a token was put last, by its Id.
+	put map[preauth.ID]time.Time
 	// mirrored is set once a backfill of charged history has been over in a calm world.
 	mirrored bool
 }
@@ -63,6 +67,8 @@ type dossier struct {
 	creating, capturing *doubt
 	// What has ever happened to it.
 	refused, unknownCreate, unknownCapture, lost, merged bool
+	// resends is set once an operator has allowed another capture.
+	resends bool
 }
 
 // doubt is a durable intent, and those in doubt before it.
@@ -109,7 +115,7 @@ func (t tally) String() string {
 func newOracle(w *world, seed uint64) *oracle {
 	return &oracle{
 		w: w, seed: seed, cases: map[preauth.ID]*dossier{}, amounts: map[string]*entry{}, tally: tally{},
-		held: map[preauth.ID]time.Time{}, flying: map[preauth.ID]int{}, looks: map[string][]look{},
+		held: map[preauth.ID]time.Time{}, flying: map[preauth.ID]int{}, looks: map[string][]look{}, put: map[preauth.ID]time.Time{},
 	}
 }
 

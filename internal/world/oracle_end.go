@@ -61,6 +61,9 @@ func (e *entry) waits() bool { return e.state == preauth.Pending || e.state == p
 // preauthorization come to rest, with what the PMS says of it?
 func (o *oracle) inStep(e *entry, rec plan.Record) bool {
 	same := e.fault == "" && e.amount.Amount.Equal(rec.Amount.Amount) && e.amount.Currency == rec.Amount.Currency
+	if e.isAnswered(rec) && e.staysAnswered(rec.Phase, same) {
+		return true
+	}
 	switch rec.Phase {
 	case plan.Created:
 		return e.waits() || e.state == preauth.Chargeable && e.active && same
@@ -74,6 +77,24 @@ func (o *oracle) inStep(e *entry, rec plan.Record) bool {
 		return e.waits()
 	default:
 		return false
+	}
+}
+
+// isAnswered tells whether an operator has answered what the PMS says.
+func (e *entry) isAnswered(rec plan.Record) bool {
+	return rec.Answered != nil && rec.Answered.Equal(plan.Observe(e.shown()))
+}
+
+// staysAnswered tells whether it may come to rest in a phase where an operator has answered
+// what the PMS says.
+func (e *entry) staysAnswered(phase plan.Phase, same bool) bool {
+	switch phase {
+	case plan.Created:
+		return !same || e.state == preauth.Unknown
+	case plan.Adopted:
+		return !same || e.state == preauth.Unknown || e.state == preauth.Charged
+	default:
+		return !phase.InFlight()
 	}
 }
 

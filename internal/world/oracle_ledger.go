@@ -27,10 +27,13 @@ func (o *oracle) sink(t *tenant) (plan.Sink, bool, error) {
 	return o.w.disk.file.store.Sink(context.Background(), t.inLedger())
 }
 
-// readCycles gives the cycle in which each customer was first read.
-func readCycles(l interface {
+// customerReader is the part of a ledger that knows of customers.
+type customerReader interface {
 	Customers(context.Context, preauth.ID, []preauth.ID) (map[preauth.ID]plan.Customer, error)
-}) func(context.Context, preauth.ID, []preauth.ID) (map[preauth.ID]uint64, error) {
+}
+
+// readCycles gives the cycle in which each customer was first read.
+func readCycles(l customerReader) func(context.Context, preauth.ID, []preauth.ID) (map[preauth.ID]uint64, error) {
 	return func(ctx context.Context, enterprise preauth.ID, ids []preauth.ID) (map[preauth.ID]uint64, error) {
 		known, err := l.Customers(ctx, enterprise, ids)
 		read := map[preauth.ID]uint64{}
@@ -86,6 +89,7 @@ func (o *oracle) stored(l *ledger, by *order, batch plan.Batch, b before) {
 	}
 	o.shadows(l, by, batch, b)
 	o.leaves(l, batch, b)
+	o.puts(batch)
 	for _, rec := range batch.Records {
 		old, c := b.records[rec.ID], o.cases[rec.ID]
 		if old.Phase != rec.Phase || (old.Park == nil) != (rec.Park == nil) {
@@ -96,6 +100,11 @@ func (o *oracle) stored(l *ledger, by *order, batch plan.Batch, b before) {
 			o.w.say("ledger", "%s: %s → %s of %d, parked %q", rec.ID, old.Phase, rec.Phase, rec.Identity, park)
 		}
 		o.moves(c, old, rec)
+		if by == nil {
+			o.answered(l.k, c, old, rec)
+		} else if !plan.MayMove(old.Phase, rec.Phase) {
+			o.fail("D", rec.ID, "it goes from %s to %s, and there is no such move", old.Phase, rec.Phase)
+		}
 		c.intends(l.k, old, rec)
 		o.misses(c.entry, rec.Park, old.Park)
 		o.lifts(l, by, old, rec)
@@ -116,8 +125,6 @@ func (o *oracle) moves(c *dossier, old, rec plan.Record) {
 		o.tally["from "+old.Phase.String()+" to "+rec.Phase.String()]++
 	}
 	switch {
-	case !plan.MayMove(old.Phase, rec.Phase):
-		o.fail("D", rec.ID, "it goes from %s to %s, and there is no such move", old.Phase, rec.Phase)
 	case old.Phase == plan.Captured && rec.Phase != plan.Captured:
 		o.fail("D", rec.ID, "it was captured and is now %s", rec.Phase)
 	case old.Identity != 0 && rec.Identity != old.Identity:
@@ -127,7 +134,7 @@ func (o *oracle) moves(c *dossier, old, rec plan.Record) {
 	case rec.Phase == plan.Captured && c.captured == 0:
 		o.fail("D", rec.ID, "it is stored as captured, and is not")
 	case old.Phase == plan.Creating && rec.Phase != plan.Creating && rec.Identity == 0 && rec.Sends > old.Sends:
-		if (c.created > 0 || o.underWay(c)) && !o.w.hostile {
+		if (c.created > 0 || c.underWay(plan.Create)) && !o.w.hostile {
 			o.fail("H", rec.ID, "its create is stored as absent, and takes effect")
 		}
 	}
@@ -146,9 +153,9 @@ func (c *dossier) intends(k *worker, old, rec plan.Record) {
 	}
 }
 
-// underWay tells whether a create is still to take effect.
-func (o *oracle) underWay(c *dossier) bool {
-	return slices.ContainsFunc(c.entry.property.tenant.effects, func(e effect) bool { return e.of == c.entry.id })
+// underWay tells whether a request is still to take effect.
+func (c *dossier) underWay(action plan.ActionKind) bool {
+	return slices.ContainsFunc(c.entry.property.tenant.effects, func(e effect) bool { return e.of == c.entry.id && e.action == action })
 }
 
 // history judges what a charge is taken for at its first sight.

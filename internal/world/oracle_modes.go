@@ -159,7 +159,7 @@ func (o *oracle) judgeReport() {
 // comesTrue judges one entry: over its record it must be as the decision table says.
 func (o *oracle) comesTrue(e *entry, rec plan.Record, told plan.Observed) {
 	c := o.cases[e.id]
-	if rec.Phase == plan.Released && rec.Identity == 0 {
+	if rec.Phase == plan.Released && rec.Identity == 0 && !e.isAnswered(rec) {
 		rec.Phase = plan.None
 	}
 	if !told.Baselined.IsZero() && rec.Phase == plan.None {

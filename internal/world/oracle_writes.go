@@ -166,7 +166,7 @@ func (o *oracle) mayCapture(k *worker, c *dossier, r *request) {
 		return
 	}
 	if rec, _ := o.record(r.entry.id); rec.Intent != nil && rec.Intent.Resent {
-		if !w.settings.retry {
+		if !w.settings.retry && !c.resends {
 			o.fail("H", r.entry.id, "a capture is sent again, which nobody has allowed")
 		}
 		return // what it acts on is an earlier intent

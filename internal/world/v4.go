@@ -42,9 +42,10 @@ type hold struct {
 // effect is what a request that is under way will do.
 type effect struct {
 	at time.Time
-	// of is for whom a create is under way.
-	of preauth.ID
-	do func()
+	// of is for whom an action is under way.
+	of     preauth.ID
+	action plan.ActionKind
+	do     func()
 }
 
 func newTenant(w *world, n int) *tenant {
@@ -76,11 +77,7 @@ func (t *tenant) add(h preauth.Hold, of preauth.ID, visible, token time.Time) *h
 
 // later adds an effect.
 func (t *tenant) later(r *request, at time.Time, do func()) {
-	e := effect{at: at, do: do}
-	if r.action == plan.Create {
-		e.of = r.entry.id
-	}
-	t.effects = append(t.effects, e)
+	t.effects = append(t.effects, effect{at: at, of: r.entry.id, action: r.action, do: do})
 	slices.SortStableFunc(t.effects, func(a, b effect) int { return a.at.Compare(b.at) })
 }
 

@@ -26,6 +26,10 @@ type world struct {
 	mu sync.Mutex
 	// faulty is set while things go wrong.
 	faulty bool
+	// still is for how many days, this one included, the PMS does nothing, and usual are
+	// the settings with which that began.
+	still int
+	usual settings
 	// wall is by how much the wall clock is off, jumped when that changed last.
 	wall       time.Duration
 	jumped     time.Time
@@ -90,7 +94,9 @@ func (w *world) locked(do func()) {
 func (w *world) advance() {
 	now := time.Now()
 	for _, p := range w.properties {
-		p.advance(now)
+		if w.still == 0 {
+			p.advance(now)
+		}
 	}
 	for _, t := range w.tenants {
 		t.advance(now)

@@ -101,17 +101,21 @@ func isID[T preauth.ID | json.RawMessage](text T) bool {
 	if len(text) != length {
 		return false
 	}
+	zeros := true
 	for i := range length {
 		c := text[i]
 		if hyphens>>i&1 == 1 {
 			if c != '-' {
 				return false
 			}
-		} else if c-'0' > 9 && c-'a' > 5 {
+			continue
+		}
+		if c-'0' > 9 && c-'a' > 5 {
 			return false
 		}
+		zeros = zeros && c == '0'
 	}
-	return true
+	return !zeros
 }
 
 // cardOf gives a card's id: in lower case when it is a UUID, which both APIs spell

@@ -126,3 +126,15 @@ func TestCardsCodesAndCustomers(t *testing.T) {
 		})
 	}
 }
+
+func TestAnIdIsThatOfTheParser(t *testing.T) {
+	id := string(hold(1))
+	zeros := "00000000-0000-0000-0000-000000000000"
+	for _, text := range []string{id, strings.ToUpper(id), zeros, zeros[:35] + "1", "1" + zeros[1:], id[:35], id + "0", id[:8] + "0" + id[9:], "g" + id[1:], "{" + id[1:]} {
+		want, err := preauth.ParseID(text)
+		got, ok := idOf(json.RawMessage(`"` + text + `"`))
+		if got != want || ok != (err == nil) || isID(preauth.ID(text)) != (err == nil && string(want) == text) {
+			t.Errorf("%s: read as %q, %t and parsed as %q, %v", text, got, ok, want, err)
+		}
+	}
+}

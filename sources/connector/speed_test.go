@@ -30,32 +30,6 @@ func fullReply(turn uint64) (text []byte, asked []preauth.ID) {
 	return []byte(listOf(entries...)), asked
 }
 
-func BenchmarkDecode(b *testing.B) {
-	text, asked := fullReply(0)
-	for _, way := range []struct {
-		name   string
-		decode func() (*decoded, error)
-	}{
-		{"stream", func() (*decoded, error) { return decodeStream(bytes.NewReader(text), asked) }},
-		{"plain", func() (*decoded, error) { return decodeReply(text, asked) }},
-	} {
-		b.Run(way.name, func(b *testing.B) {
-			b.SetBytes(int64(len(text)))
-			b.ReportAllocs()
-			for b.Loop() {
-				d, err := way.decode()
-				if err != nil {
-					b.Fatal(err)
-				}
-				if got, _ := d.reply(); len(got.Preauthorizations) != benchEntries {
-					b.Fatal(len(got.Preauthorizations))
-				}
-			}
-			perEntry(b)
-		})
-	}
-}
-
 func BenchmarkRepoll(b *testing.B) {
 	text, asked := fullReply(0)
 	shuffled, _ := fullReply(1)

@@ -40,6 +40,7 @@ func Run(t *testing.T, open func(t *testing.T) Ledger) {
 		{"a customer's first cycle stays", customersStay},
 		{"every field of a pass comes back", passesComeBack},
 		{"a pass is forgotten with what it rested on", passesAreForgotten},
+		{"every pass is forgotten for a token that is no record's", strayTokensForgetAllPasses},
 		{"a pass that is behind is left out", passesNeedTheirStamp},
 		{"discovered customers are put, sorted and forgotten", discoveredCustomers},
 		{"many discovered customers come page by page", manyDiscovered},

@@ -107,6 +107,8 @@ func passesAreForgotten(t *testing.T, l Ledger) {
 			batch.Records = []plan.Record{ofCustomer(3, 15)}
 			return batch
 		}, []int{30}},
+		{"a token that is the Id of nothing that has a record", func() plan.Batch { return token(string(ID(999))) }, []int{}},
+		{"a token that is no Id", func() plan.Batch { return token("x") }, []int{}},
 		{"a pass over both", func() plan.Batch { return plan.Batch{Passes: []plan.Pass{passOf(l, ID(1), 15, 30)}} }, []int{15}},
 		{"a pass within one", func() plan.Batch { return plan.Batch{Passes: []plan.Pass{passOf(l, ID(1), 12, 13)}} }, []int{12, 30}},
 		{"a pass in its place", func() plan.Batch { return plan.Batch{Passes: []plan.Pass{passOf(l, ID(1), 10, 29)}} }, []int{10, 30}},
@@ -119,8 +121,6 @@ func passesAreForgotten(t *testing.T, l Ledger) {
 		}, []int{10, 30}},
 		{"not: a record without a customer", func() plan.Batch { return put(nothing, 101) }, []int{10, 30}},
 		{"not: a record of another enterprise", func() plan.Batch { return plan.Batch{Records: []plan.Record{other}} }, []int{10, 30}},
-		{"not: a token that is the Id of nothing", func() plan.Batch { return token(string(ID(999))) }, []int{10, 30}},
-		{"not: a token that is no Id", func() plan.Batch { return token("x") }, []int{10, 30}},
 		{"not: a journal line and a customer read", func() plan.Batch {
 			return plan.Batch{
 				Journal: []plan.Entry{{ID: ID(100), Event: "x"}}, Read: []plan.CustomerRead{{Enterprise: ID(1), CustomerID: ID(15), Cycle: 1}},
@@ -139,6 +139,17 @@ func passesAreForgotten(t *testing.T, l Ledger) {
 		if diff := Diff(c.left, standing(t, l, ID(1), firsts...)); diff != "" {
 			t.Errorf("%s: want -, got +\n%s", c.name, diff)
 		}
+	}
+}
+
+// strayTokensForgetAllPasses: what waits has no record, and its token tells no enterprise.
+func strayTokensForgetAllPasses(t *testing.T, l Ledger) {
+	t.Helper()
+	for _, token := range []string{string(ID(999)), "x"} {
+		commit(t, l, plan.Batch{Passes: []plan.Pass{passOf(l, ID(1), 10, 20), passOf(l, ID(1), 30, 40), passOf(l, ID(2), 10, 20)}})
+		commit(t, l, plan.Batch{Tokens: []plan.Token{{Sink: "v4", Token: token}}})
+		equal(t, []int{}, standing(t, l, ID(1), 10, 30))
+		equal(t, []int{}, standing(t, l, ID(2), 10))
 	}
 }
 

@@ -25,8 +25,6 @@ type Reader interface {
 	Pending(ctx context.Context, enterprise preauth.ID, visit func(preauth.ID) error) error
 	PendingRevision(ctx context.Context, enterprise preauth.ID) (uint64, error)
 	InFlight(ctx context.Context, visit func(plan.Record) error) error
-	Stamp(enterprise preauth.ID) uint64
-	Pass(ctx context.Context, enterprise, first preauth.ID) (plan.Pass, bool, error)
 	Discovered(ctx context.Context, enterprise preauth.ID, visit func(plan.Discovered) error) error
 	LookedUp(ctx context.Context, sink, field string, cards []string) (map[string]plan.LookedUp, error)
 	Observed(ctx context.Context, enterprise preauth.ID, ids []preauth.ID) (map[preauth.ID]plan.Observed, error)
@@ -106,7 +104,7 @@ func New(file plan.File) *Ledger {
 func Overlay(base Reader) *Ledger {
 	l := New(base.File())
 	l.base = base
-	l.passes.over = true
+	l.passes = passesOver(base)
 	l.seq = 1 << 63
 	return l
 }

@@ -17,10 +17,6 @@ func (e ends) overlaps(o ends) bool { return e.first <= o.last && o.first <= e.l
 // passes are those of this ledger's own, by enterprise and first customer.
 type passes struct {
 	kept map[customerKey]plan.Pass
-	// over is set where there is a base, and hidden are the customers, by enterprise, whose
-	// passes there are forgotten.
-	over   bool
-	hidden map[preauth.ID][]ends
 	// stamps count the commits that put records, by enterprise, and tokens those that put
 	// tokens.
 	stamps map[preauth.ID]uint64
@@ -28,9 +24,19 @@ type passes struct {
 }
 
 func newPasses() passes {
-	return passes{
-		kept: make(map[customerKey]plan.Pass), hidden: make(map[preauth.ID][]ends), stamps: make(map[preauth.ID]uint64),
+	return passes{kept: make(map[customerKey]plan.Pass), stamps: make(map[preauth.ID]uint64)}
+}
+
+// passesOver gives those of a ledger over base. A preview uses none, and what lies over
+// another ledger of this kind goes on with that one's.
+func passesOver(base Reader) passes {
+	p := newPasses()
+	if under, ok := base.(*Ledger); ok {
+		under.mu.Lock()
+		defer under.mu.Unlock()
+		p.kept = maps.Clone(under.passes.kept)
 	}
+	return p
 }
 
 func checkPasses(batch plan.Batch) error {
@@ -52,9 +58,6 @@ func (p *passes) drop(enterprise preauth.ID, with ends) {
 	maps.DeleteFunc(p.kept, func(key customerKey, each plan.Pass) bool {
 		return key.enterprise == enterprise && with.overlaps(ends{each.First, each.Last})
 	})
-	if p.over {
-		p.hidden[enterprise] = append(p.hidden[enterprise], with)
-	}
 }
 
 // forget forgets the pass that a record's customer is part of.
@@ -76,17 +79,20 @@ func (l *Ledger) putPasses(batch plan.Batch, b below) {
 		each.Stamp, each.Skipped = 0, maps.Clone(each.Skipped)
 		l.passes.kept[customerKey{each.Enterprise, each.First}] = each
 	}
+	put := make(map[preauth.ID]bool, len(batch.Records))
 	for _, r := range batch.Records {
+		put[r.ID] = true
 		if was := l.stored(r.ID, b); was.Revision > 0 {
 			l.passes.forget(was)
 		}
 		l.passes.forget(r)
 	}
 	for _, t := range batch.Tokens {
-		if id, err := preauth.ParseID(t.Token); err == nil {
-			if r := l.stored(id, b); r.Revision > 0 {
-				l.passes.forget(r)
-			}
+		id, _ := preauth.ParseID(t.Token) // none is no record's
+		if r := l.stored(id, b); r.Revision > 0 {
+			l.passes.forget(r)
+		} else if !put[id] {
+			clear(l.passes.kept) // what has no record yet may be part of any
 		}
 	}
 	if len(batch.Tokens) > 0 {
@@ -112,19 +118,8 @@ func (l *Ledger) Pass(ctx context.Context, enterprise, first preauth.ID) (p plan
 		return p, false, err
 	}
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	p, ok = l.passes.kept[customerKey{enterprise, first}]
-	hidden := l.passes.hidden[enterprise]
-	l.mu.Unlock()
-	if !ok && l.base != nil {
-		if p, ok, err = l.base.Pass(ctx, enterprise, first); err != nil {
-			return plan.Pass{}, false, err
-		}
-		for _, each := range hidden {
-			if each.overlaps(ends{p.First, p.Last}) {
-				p, ok = plan.Pass{}, false
-			}
-		}
-	}
 	p.Skipped = maps.Clone(p.Skipped)
 	return p, ok, ctx.Err()
 }

@@ -46,7 +46,9 @@ func TestALongLifeLeavesNothingBehind(t *testing.T) {
 		if last.goroutines != first.goroutines {
 			t.Errorf("%d goroutines after %d cycles, %d after %d", first.goroutines, early, last.goroutines, lifetime)
 		}
-		if last.heap > 2*first.heap {
+		// What the state file's log holds is in memory too, until it is folded.
+		const mostOfLog = 8 << 20
+		if last.heap > 2*first.heap+mostOfLog {
 			t.Errorf("%d bytes after %d cycles, %d after %d", first.heap, early, last.heap, lifetime)
 		}
 		if got := b.world.Account(); got.Creates != len(ids) || got.Captures != 0 {

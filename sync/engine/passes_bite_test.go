@@ -43,6 +43,34 @@ func TestAPassRestsOnTheLedgerAsItWasBeforeThePlan(t *testing.T) {
 	}
 }
 
+// A reply that says the same in another order keeps the pass on, unless something was put
+// that the pass rested on after it was read.
+func TestAPassThatIsForgottenMeanwhileStaysForgotten(t *testing.T) {
+	for _, meanwhile := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			ledger, source := memory.New(plan.File{New: true}), &toldHold{print: 1}
+			e, _ := oneHoldEngine(t, ledger, source, time.Now)
+			for range 3 {
+				cycleOf(t, e)
+			}
+			source.print, source.unchanged = 2, true
+			if meanwhile {
+				source.polled = func() {
+					r := plan.Record{ID: "000000a1-0002-4000-8000-000000000002", Enterprise: oneEnterprise, CustomerID: oneCustomer}
+					if err := ledger.Commit(t.Context(), plan.Batch{Records: []plan.Record{r}}); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+			cycleOf(t, e)
+			p, ok, err := ledger.Pass(t.Context(), oneEnterprise, oneCustomer)
+			if err != nil || ok == meanwhile || ok && p.Reply.Body[0] != 2 {
+				t.Errorf("a record of the customer is put meanwhile: %t; there is a pass: %t, %v", meanwhile, ok, err)
+			}
+		})
+	}
+}
+
 const (
 	oneEnterprise = preauth.ID("000000e0-0001-4000-8000-000000000001")
 	oneCustomer   = preauth.ID("000000c0-0001-4000-8000-000000000001")
@@ -81,8 +109,9 @@ func cycleOf(t *testing.T, e *engine.Engine) {
 type toldHold struct {
 	oneHold
 
-	print  byte
-	polled func()
+	print     byte
+	unchanged bool
+	polled    func()
 }
 
 func (h *toldHold) Repoll(
@@ -92,7 +121,7 @@ func (h *toldHold) Repoll(
 		h.polled()
 	}
 	return h.Poll(ctx, customers, func(r preauth.Reply) error {
-		r.Fingerprint.Body = [32]byte{h.print}
+		r.Fingerprint.Body, r.Unchanged = [32]byte{h.print}, h.unchanged
 		return reply(r)
 	})
 }

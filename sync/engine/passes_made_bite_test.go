@@ -31,6 +31,7 @@ func TestWhatMakesAPass(t *testing.T) {
 		{"a write", func(r *plannedReply) { r.items = make([]*item, 1) }, false},
 		{"something to tell", func(r *plannedReply) { r.told = make([]func(), 1) }, false},
 		{"somebody else's", func(r *plannedReply) { r.strays = make([]preauth.ID, 1) }, false},
+		{"a record of another enterprise", func(r *plannedReply) { r.foreign = true }, false},
 		{"a customer who had not been read", func(r *plannedReply) { r.readAll = false }, false},
 		{"an intent in doubt", func(r *plannedReply) { r.skips[plan.InDoubt] = 1 }, false},
 		{"creates that are stopped", func(r *plannedReply) { r.skips[plan.CreatesStopped] = 1 }, false},

@@ -30,7 +30,7 @@ type plannedReply struct {
 	strays []preauth.ID
 	// foreign is set when a record is another enterprise's.
 	foreign bool
-	parks  []PlannedPark
+	parks   []PlannedPark
 }
 
 // olderError says that a reply or a write has shown the file to be older than

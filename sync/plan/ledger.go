@@ -141,7 +141,9 @@ type Customer struct {
 // nothing again.
 //
 // A ledger forgets a pass, in the same commit, when a record is put whose customer, as it
-// was or as it is, lies between First and Last, or a token that is such a record's Id.
+// was or as it is, lies between First and Last, or a token that is such a record's Id. It
+// forgets all of them when a token is put that is no record's Id: it may be that of a
+// preauthorization that has none yet.
 type Pass struct {
 	Enterprise preauth.ID
 	// First and Last are the ends of the customers who were asked for, in the order of
