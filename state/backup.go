@@ -117,7 +117,7 @@ func Receive(ctx context.Context, path string, now time.Time, from func(to io.Wr
 
 // finishCopy marks a copy, and checks it.
 func finishCopy(ctx context.Context, path string, now time.Time) error {
-	err := markCopy(path, now) //nolint:contextcheck // Open has no context
+	err := markCopy(path, now)
 	if err == nil {
 		err = verifyFile(ctx, Options{Path: path})
 	}
@@ -175,7 +175,7 @@ func markCopy(path string, now time.Time) error {
 }
 
 func verifyFile(ctx context.Context, options Options) error {
-	copied, err := Open(options) //nolint:contextcheck // it has no context
+	copied, err := Open(options)
 	if err != nil {
 		return err
 	}

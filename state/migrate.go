@@ -21,6 +21,8 @@ import (
 const migrationStep = 4096
 
 // migrate goes on with a file of this schema.
+//
+//nolint:contextcheck,nolintlint // Open has no context
 func (l *Ledger) migrate(found inspection) error {
 	if found.schema == schema {
 		return nil

@@ -138,7 +138,7 @@ func (s *service) open(ctx context.Context, cfg *config.Config) (err error) {
 			s.metrics.Action(property, action.String(), outcome)
 		},
 	}
-	if s.ledger, err = OpenLedger(cfg, state.ReadWrite, s.Outside); err != nil { //nolint:contextcheck // an opening is not cut short
+	if s.ledger, err = OpenLedger(cfg, state.ReadWrite, s.Outside); err != nil {
 		return err
 	}
 	if s.app, err = build(cfg, s.Outside, s.ledger, s.ledger.Close); err != nil {

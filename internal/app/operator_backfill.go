@@ -47,7 +47,7 @@ func (o *Operator) Backfill(ctx context.Context, order control.Backfill, progres
 
 func (o *Operator) backfillAlone(ctx context.Context, opts engine.Backfill) (out control.Account, err error) {
 	if o.Ledger == nil {
-		if o.Ledger, err = OpenLedger(o.Config, state.ReadWrite, o.Outside); err != nil { //nolint:contextcheck // an opening is not cut short
+		if o.Ledger, err = OpenLedger(o.Config, state.ReadWrite, o.Outside); err != nil {
 			return out, err
 		}
 	}

@@ -27,7 +27,11 @@ func (s *sinkRuntime) log(c *cycle) *zap.Logger {
 func (e *Engine) bindSinks(ctx context.Context, c *cycle) {
 	known, err := e.ledger.Properties(ctx)
 	if err != nil {
-		_ = e.fail(err)
+		err = e.fail(err)
+		for _, run := range c.runs {
+			run.ready = false // where it wrote to is not known
+			run.account.failQuietly(err)
+		}
 		return
 	}
 	for _, run := range c.runs {

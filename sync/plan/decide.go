@@ -138,22 +138,21 @@ func Decide(p preauth.Preauthorization, rec Record, around Context, policy Polic
 		}
 	}
 	d := decide(p, rec, around, policy)
+	answered := rec.Answered != nil && rec.Answered.Equal(Observe(p))
+	if answered && rec.Phase == Released && (len(d.Actions) > 0 || d.Next == Baseline || d.heldUp()) {
+		// The operator was shown this and chose to let it go.
+		return Decision{Next: rec.Phase, History: d.History, Why: IsAnswered}
+	}
 	if d.heldUp() && rec.Park != nil {
 		// It has not been looked at whether it would park still. Without its mark, whoever
 		// has left the list would not be polled any more.
 		d.Park, d.Detail, d.Kept = rec.Park.Reason, rec.Park.Detail, true
 		return d
 	}
-	answered := rec.Answered != nil && rec.Answered.Equal(Observe(p))
-	switch {
-	case answered && d.Park != "":
+	if answered && d.Park != "" {
 		return Decision{Next: rec.Phase, History: d.History, Why: IsAnswered}
-	case answered && rec.Phase == Released && len(d.Actions) > 0:
-		// The operator was shown this and chose to let it go.
-		return Decision{Next: rec.Phase, History: d.History, Why: IsAnswered}
-	default:
-		return d
 	}
+	return d
 }
 
 // heldUp tells whether a create is only put off: for its mode, for a file or a

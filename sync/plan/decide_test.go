@@ -272,6 +272,22 @@ func TestAnAnsweredObservationNeverParksAgain(t *testing.T) {
 	if len(d.Actions) > 0 {
 		t.Errorf("what the operator let go is sent again: %+v", d)
 	}
+	// It is neither taken for history, which a backfill could charge, nor kept waiting for a look-up.
+	charged := observed(t, "Charged", "22", true)
+	seen = plan.Observe(charged)
+	released.Park = &plan.Park{Reason: plan.NoPaymentMethod, Seen: seen}
+	for _, c := range []struct {
+		around plan.Context
+		policy plan.Policy
+	}{
+		{plan.Context{FirstRun: true}, plan.Policy{Currency: "EUR", NewCustomers: plan.BaselineHistory}},
+		{plan.Context{ReadBefore: true, Method: plan.Method{Ask: true}}, plan.Policy{Currency: "EUR"}},
+		{plan.Context{Method: plan.Method{ID: 9}}, plan.Policy{Currency: "EUR", BackfillCharged: true}},
+	} {
+		if d := plan.Decide(charged, released, c.around, c.policy); d.Why != plan.IsAnswered || d.Next != plan.Released || d.Park != "" || len(d.Actions) > 0 {
+			t.Errorf("what the operator let go, with %+v: %+v", c.policy, d)
+		}
+	}
 	parked := rec
 	parked.Park = &plan.Park{Reason: plan.UnknownCapture, Seen: plan.Observe(changed)}
 	if s := plan.Settle(parked, changed, plan.Decide(changed, parked, plan.Context{}, plan.Policy{}), time.Unix(1, 0)); s.Lifted != "" {
