@@ -33,11 +33,11 @@ func smallDisk(t *testing.T, size string) (dir string, grow func(size string)) {
 func TestAFullDiskEndsTheDaemonAndNothingIsLost(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, servedOptions{
-		seed: 1, populate: simulator.PopulateOptions{Customers: 40, PerCustomer: 5},
+		seed: 1, populate: simulator.PopulateOptions{Customers: 500, PerCustomer: 10},
 		config: simulator.ConfigOptions{Schedule: always, Extra: "mirror:\n  max_actions_per_cycle: 0\n"},
 	})
 	w.permissive(t)
-	disk, grow := smallDisk(t, "256k")
+	disk, grow := smallDisk(t, "3400k") // a new file, and one step of its growth
 	before := w.state
 	w.state = filepath.Join(disk, "state.db")
 	w.edit(t, before, w.state)
