@@ -33,9 +33,10 @@ func machine(dir string) (string, error) {
 		return "", err
 	}
 	const giga = 1 << 30
+	release, _, _ := strings.Cut(unix.ByteSliceToString(system.Release[:]), "-") // what a distribution adds says nothing
 	return fmt.Sprintf("%d × %s, %.0f GiB, Linux %s, %s; %s, whose fdatasync takes %.2f ms",
 		runtime.NumCPU(), processor(), float64(memory.Totalram)*float64(memory.Unit)/giga,
-		unix.ByteSliceToString(system.Release[:]), runtime.Version(), disk, sync.Seconds()*1000), nil
+		release, runtime.Version(), disk, sync.Seconds()*1000), nil
 }
 
 // processor names the first one, or its architecture where the kernel does not say.
