@@ -58,8 +58,8 @@ func (l *Ledger) begin() (snapshot, error) {
 // A reader leaves the pages it has touched mapped, and its neighbours with them, until in
 // the end the whole file counts as memory of this process. So after so many documents
 // read it is looked how much is mapped, and all of it let go where that is too much. A
-// transaction weighs as much as several. What is let go stays in the page cache: to map
-// a page again costs about as much as to read a document.
+// transaction weighs as much as several. What is let go stays in the page cache, but to
+// map a page again costs more than to read a document (docs/performance.md).
 const (
 	touchLimit = 256
 	viewWeight = 16

@@ -103,6 +103,7 @@ func (run *propertyRun) unlisted(ctx context.Context) ([]preauth.ID, error) {
 // idLength is how long an Id is as text.
 const idLength = 36
 
+// sumOf identifies a list of customers.
 func sumOf(ids []preauth.ID) [32]byte {
 	sums := sha256.New()
 	text := make([]byte, 0, chunkSize*idLength)
