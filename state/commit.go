@@ -91,7 +91,11 @@ func (l *Ledger) Commit(ctx context.Context, batch plan.Batch) error {
 		return fmt.Errorf("the commit was not begun: %w", err)
 	}
 	r := &request{batch: batch, turn: make(chan bool, 1), err: errNotStored}
-	if !l.group.join(r) && !<-r.turn {
+	leads := l.group.join(r)
+	if batch.Placed != nil {
+		batch.Placed()
+	}
+	if !leads && !<-r.turn {
 		return r.err
 	}
 	taken := l.group.take()

@@ -11,6 +11,16 @@ var logging = []mutation{
 		red:   []test{{"state/redo", "TestWhatIsAppendedIsDurableAndComesBackInOrder"}},
 	},
 	{
+		name:  "placed",
+		takes: "the place in the order of commits before the word of it: an intent may be durable before the outcome whose place it takes",
+		edits: []edit{{
+			"state/commit.go",
+			"\tleads := l.group.join(r)\n\tif batch.Placed != nil {\n\t\tbatch.Placed()\n\t}\n",
+			"\tif batch.Placed != nil {\n\t\tbatch.Placed()\n\t}\n\tleads := l.group.join(r)\n",
+		}},
+		red: []test{{"state", "TestStateIsALedger"}},
+	},
+	{
 		name: "log-damage", money: true,
 		takes: "what tells a damaged group of the log from a torn one: the last durable one may count as absent",
 		edits: []edit{{"state/redo/redo.go", "\t\treturn damaged, head{}\n", "\t\treturn left, head{}\n"}},

@@ -48,6 +48,15 @@ var sending = []mutation{
 		red:   []test{{"sinks/v4", "TestRepliesToACreate"}, {"sinks/v4", "TestRepliesToACapture"}},
 	},
 	{
+		name:  "places",
+		takes: "the bound on intents in flight: there are as many as senders",
+		edits: []edit{{"sync/engine/sink.go", "places: make(chan struct{}, s.opts.Concurrency)", "places: make(chan struct{}, 2*s.opts.Concurrency)"}},
+		red: []test{
+			{"sync/engine", "TestTheNextIntentJoinsTheOutcomeBeforeIt"},
+			{"sync/engine", "TestCreatesGoOneAtATimeUntilTheProofAndThenTogether"},
+		},
+	},
+	{
 		name:  "rate-limiter",
 		takes: "the rate limiter",
 		edits: []edit{{"internal/httpx/limiter.go", "\tif l == nil {\n\t\treturn func() {}, contextError(ctx)\n", "\tif l == nil || cap(l.slots) > 0 {\n\t\treturn func() {}, contextError(ctx)\n"}},

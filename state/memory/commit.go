@@ -21,6 +21,9 @@ func (l *Ledger) Commit(ctx context.Context, batch plan.Batch) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if batch.Placed != nil {
+		batch.Placed()
+	}
 	if l.hook != nil {
 		if err := l.hook(batch); err != nil {
 			return err

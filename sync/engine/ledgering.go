@@ -104,11 +104,13 @@ func (run *propertyRun) park(rec *plan.Record, why plan.Reason, detail, tracking
 	rec.Park = &plan.Park{Reason: why, Seen: rec.Seen, Since: run.e.now(), Detail: detail, TrackingID: trackingID}
 }
 
-// outcome commits what a write came to, with its journal line, and tells it.
+// outcome commits what a write came to, with its journal line, and tells it. The write's
+// place in flight is free once the commit has its own: the next intent is not durable
+// before this outcome is, and may share its sync.
 func (run *propertyRun) outcome(
-	ctx context.Context, s *sinkRuntime, rec plan.Record, event string, in *plan.Intent, out preauth.Outcome, note string,
+	ctx context.Context, s *sinkRuntime, rec plan.Record, event string, sent sent, note string,
 ) (plan.Record, error) {
-	now := run.e.now()
+	now, in, out := run.e.now(), sent.record.Intent, sent.outcome
 	rec.Updated = now
 	line := run.entry(rec, event, now)
 	line.Action, line.Attempt, line.Amount, line.PaymentMethodID = in.Action, in.Attempt, in.Amount, in.PaymentMethodID
@@ -119,7 +121,7 @@ func (run *propertyRun) outcome(
 			line.Note = rec.Park.Detail
 		}
 	}
-	batch := plan.Batch{Records: []plan.Record{rec}, Journal: []plan.Entry{line}}
+	batch := plan.Batch{Records: []plan.Record{rec}, Journal: []plan.Entry{line}, Placed: sent.leave}
 	if event == telemetry.CreateRejected {
 		batch.LookedUp = s.unlearned(run, rec)
 	}

@@ -26,6 +26,8 @@ type sent struct {
 	record   plan.Record
 	outcome  preauth.Outcome
 	deadline time.Time
+	// leave gives up the place in flight; it is nil where none was taken.
+	leave func()
 }
 
 // settled is when an effect of a write must show: settle after its deadline, or

@@ -42,6 +42,8 @@ type sinkRuntime struct {
 
 // sinkCycle is what begins anew with each cycle.
 type sinkCycle struct {
+	// places are those in flight, see takePlace.
+	places chan struct{}
 	// createGate lets creates through one at a time while the proof is open.
 	createGate chan struct{}
 	unusable   error
@@ -73,7 +75,7 @@ func newSinkRuntime(e *Engine, opts SinkOptions) *sinkRuntime {
 func (s *sinkRuntime) beginCycle() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.sinkCycle = sinkCycle{createGate: make(chan struct{}, 1)}
+	s.sinkCycle = sinkCycle{places: make(chan struct{}, s.opts.Concurrency), createGate: make(chan struct{}, 1)}
 }
 
 // giveUp stops every write to the sink for the rest of the cycle, and says so once.
@@ -185,6 +187,20 @@ func (s *sinkRuntime) proof() plan.Proof {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.doc.Proof
+}
+
+// takePlace waits for one of the places in flight, of which there are as many as intents
+// may be. It is left once the outcome has its place in the ledger's order, so that the
+// next intent and this outcome can share a sync, or by calling leave, more than once if
+// need be.
+func (s *sinkRuntime) takePlace(ctx context.Context) (leave func(), err error) {
+	places := s.places
+	select {
+	case places <- struct{}{}:
+		return sync.OnceFunc(func() { <-places }), nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // outageAfter is how many unknown outcomes in a row end a sink's cycle.

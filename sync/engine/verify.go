@@ -94,7 +94,7 @@ func (s *sinkRuntime) captureAgain(ctx context.Context, c *cycle, run *propertyR
 	if !s.e.opts.RetryCaptures || rec.Unsure || rec.Intent.Adopt || rec.Intent.Attempt >= maxSends {
 		next := rec
 		run.park(&next, plan.UnknownCapture, "its outcome was never known: look in v4 for its payment", "")
-		_, err := run.outcome(ctx, s, next, telemetry.CaptureUnknown, rec.Intent, preauth.Outcome{}, "")
+		_, err := run.outcome(ctx, s, next, telemetry.CaptureUnknown, sent{record: rec}, "")
 		return err
 	}
 	if time.Now().Before(settled) {
@@ -113,7 +113,7 @@ func (s *sinkRuntime) captureAgain(ctx context.Context, c *cycle, run *propertyR
 	defer release()
 	intent := *rec.Intent
 	intent.Attempt, intent.Resent = intent.Attempt+1, true
-	if _, err = s.capture(ctx, c, run, rec, intent); err != nil {
+	if _, err = s.capture(ctx, c, run, rec, intent, nil); err != nil {
 		s.doubtIfNew(rec.ID, s.justSent(), s.justSent())
 	}
 	if errors.Is(err, errPaused) {
@@ -144,7 +144,7 @@ func (s *sinkRuntime) verdict(ctx context.Context, c *cycle, run *propertyRun, r
 		next.Phase, next.Unsure = plan.Adopted, true
 		event = telemetry.CreateAdopted
 	}
-	_, err = run.outcome(ctx, s, next, event, rec.Intent, preauth.Outcome{Kind: preauth.OutcomeApplied}, "found by its token")
+	_, err = run.outcome(ctx, s, next, event, sent{record: rec, outcome: preauth.Outcome{Kind: preauth.OutcomeApplied}}, "found by its token")
 	if errors.Is(err, plan.ErrIdentityTaken) {
 		return s.duplicate(ctx, run, rec, fmt.Sprintf("identity %d belongs to another preauthorization", hits[0].Identity))
 	}
@@ -225,7 +225,7 @@ func (s *sinkRuntime) duplicate(ctx context.Context, run *propertyRun, rec plan.
 	s.forget(rec.ID)
 	next := rec
 	run.park(&next, plan.DuplicateFound, fault, "")
-	_, err := run.outcome(ctx, s, next, telemetry.CreateUnknown, rec.Intent, preauth.Outcome{}, "")
+	_, err := run.outcome(ctx, s, next, telemetry.CreateUnknown, sent{record: rec}, "")
 	return err
 }
 
@@ -253,7 +253,7 @@ func (s *sinkRuntime) absent(ctx context.Context, c *cycle, run *propertyRun, re
 	if next.Sends >= maxSends {
 		run.park(&next, plan.UnknownCreate, fmt.Sprintf("sent %d times without an answer and never found on v4", next.Sends), "")
 	}
-	_, err := run.outcome(ctx, s, next, telemetry.CreateAbsent, rec.Intent, preauth.Outcome{}, "not found in two reads")
+	_, err := run.outcome(ctx, s, next, telemetry.CreateAbsent, sent{record: rec}, "not found in two reads")
 	if err == nil {
 		run.account.failQuietly(fmt.Errorf("the create for preauthorization %s had no effect", rec.ID))
 	}
@@ -265,7 +265,7 @@ func (s *sinkRuntime) giveUpCreate(ctx context.Context, run *propertyRun, rec pl
 	s.forget(rec.ID)
 	next := rec
 	run.park(&next, plan.UnknownCreate, why, "")
-	_, err := run.outcome(ctx, s, next, telemetry.CreateUnknown, rec.Intent, preauth.Outcome{}, "")
+	_, err := run.outcome(ctx, s, next, telemetry.CreateUnknown, sent{record: rec}, "")
 	return err
 }
 

@@ -63,6 +63,11 @@ var (
 // step takes one decision and sends what it calls for. It returns true when
 // there may be more to do.
 func (s *sinkRuntime) step(ctx context.Context, c *cycle, it *item) (bool, error) {
+	leave, err := s.takePlace(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer leave()
 	if it.stale() {
 		if it.run.refresh(ctx, []*item{it}); it.stale() {
 			return false, errStale
@@ -79,11 +84,11 @@ func (s *sinkRuntime) step(ctx context.Context, c *cycle, it *item) (bool, error
 	if s.e.isOlder() {
 		return false, errOlder
 	}
-	leave, err := s.enterGate(ctx, c)
+	open, err := s.enterGate(ctx, c)
 	if err != nil {
 		return false, err
 	}
-	defer leave()
+	defer open()
 	if it.stale() {
 		return true, nil // it aged while it waited for its turn
 	}
@@ -106,7 +111,7 @@ func (s *sinkRuntime) step(ctx context.Context, c *cycle, it *item) (bool, error
 		return true, it.store(ctx, settled, d)
 	}
 	if d.Actions[0] == plan.Create {
-		return s.create(ctx, c, it, settled.Record)
+		return s.create(ctx, c, it, settled.Record, leave)
 	}
 	if s.mustMatch(settled.Record) {
 		return false, errUnmatched
@@ -114,7 +119,7 @@ func (s *sinkRuntime) step(ctx context.Context, c *cycle, it *item) (bool, error
 	return s.capture(ctx, c, it.run, settled.Record, plan.Intent{
 		Action: plan.Capture, Attempt: settled.Record.Sends + 1, Amount: settled.Record.Amount, Before: plan.Created, RequestID: it.requestID,
 		Resent: settled.Record.Sends > 0, // an operator has let one in doubt be sent again
-	})
+	}, leave)
 }
 
 // decideNow decides from the record as it is now, after consulting what the
@@ -151,7 +156,7 @@ func (s *sinkRuntime) decideNow(ctx context.Context, it *item) (plan.Settled, pl
 }
 
 // create makes a hold: intent, send, outcome.
-func (s *sinkRuntime) create(ctx context.Context, c *cycle, it *item, rec plan.Record) (bool, error) {
+func (s *sinkRuntime) create(ctx context.Context, c *cycle, it *item, rec plan.Record, leave func()) (bool, error) {
 	intent := plan.Intent{
 		Action: plan.Create, Attempt: rec.Sends + 1, Amount: it.p.Amount, PaymentMethodID: it.around.Method.ID,
 		CreatedByUserID: s.opts.CreatedByUserID, Before: rec.Phase, RequestID: it.requestID,
@@ -167,6 +172,7 @@ func (s *sinkRuntime) create(ctx context.Context, c *cycle, it *item, rec plan.R
 	if err != nil {
 		return false, err
 	}
+	sent.leave = leave
 	applied, err := s.settleCreate(ctx, c, it.run, sent)
 	return applied && it.p.State == preauth.Charged, err // its capture follows
 }
@@ -178,7 +184,7 @@ func (s *sinkRuntime) settleCreate(ctx context.Context, c *cycle, run *propertyR
 	case preauth.OutcomeApplied:
 		created := becomeCreated(rec, out.Hold, s.e.now())
 		replied := time.Now()
-		next, err := run.outcome(ctx, s, created, telemetry.CreateApplied, rec.Intent, out, "")
+		next, err := run.outcome(ctx, s, created, telemetry.CreateApplied, sent, "")
 		if errors.Is(err, plan.ErrIdentityTaken) {
 			sent.outcome.Kind = preauth.OutcomeUnknown
 			sent.outcome.Err = fmt.Errorf("v4 answered with identity %d, which is another preauthorization's", out.Hold.Identity)
@@ -192,10 +198,10 @@ func (s *sinkRuntime) settleCreate(ctx context.Context, c *cycle, run *propertyR
 	case preauth.OutcomeRefused:
 		refused := back(rec)
 		run.park(&refused, plan.Rejected, refusal(out), out.TrackingID)
-		_, err := run.outcome(ctx, s, refused, telemetry.CreateRejected, rec.Intent, out, "")
+		_, err := run.outcome(ctx, s, refused, telemetry.CreateRejected, sent, "")
 		return false, err
 	case preauth.OutcomeNotSent, preauth.OutcomeThrottled, preauth.OutcomeUnauthorized:
-		_, err := run.outcome(ctx, s, back(rec), telemetry.CreateNotSent, rec.Intent, out, errorText(out.Err))
+		_, err := run.outcome(ctx, s, back(rec), telemetry.CreateNotSent, sent, errorText(out.Err))
 		run.account.failQuietly(fmt.Errorf("a create was not sent: %w", out.Err))
 		return false, err
 	default:
@@ -211,7 +217,7 @@ func (s *sinkRuntime) doubtCreate(ctx context.Context, run *propertyRun, sent se
 		run.park(&rec, plan.UnknownCreate, "no answer that settles it, and without transaction_token: id it cannot be looked up: "+
 			errorText(out.Err), out.TrackingID)
 	}
-	next, err := run.outcome(ctx, s, rec, telemetry.CreateUnknown, rec.Intent, out, errorText(out.Err))
+	next, err := run.outcome(ctx, s, rec, telemetry.CreateUnknown, sent, errorText(out.Err))
 	if err == nil && next.Park == nil {
 		s.doubt(next.ID, s.settled(sent))
 	}
@@ -220,7 +226,7 @@ func (s *sinkRuntime) doubtCreate(ctx context.Context, run *propertyRun, sent se
 
 // capture charges a hold: intent, send, outcome.
 func (s *sinkRuntime) capture(
-	ctx context.Context, c *cycle, run *propertyRun, rec plan.Record, intent plan.Intent,
+	ctx context.Context, c *cycle, run *propertyRun, rec plan.Record, intent plan.Intent, leave func(),
 ) (bool, error) {
 	inDoubt := rec.Phase == plan.Capturing
 	sent, err := s.send(ctx, c, run, rec, intent)
@@ -230,6 +236,7 @@ func (s *sinkRuntime) capture(
 	if err != nil {
 		return false, err
 	}
+	sent.leave = leave
 	rec, out := sent.record, sent.outcome
 	next := rec
 	event, note := telemetry.CaptureUnknown, errorText(out.Err)
@@ -260,7 +267,7 @@ func (s *sinkRuntime) capture(
 	default:
 		s.doubtCapture(run, &next, sent)
 	}
-	_, err = run.outcome(ctx, s, next, event, rec.Intent, out, note)
+	_, err = run.outcome(ctx, s, next, event, sent, note)
 	return false, err
 }
 

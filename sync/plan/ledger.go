@@ -83,6 +83,11 @@ type Batch struct {
 	Unobserved []preauth.ID
 	// Pauses are put by enterprise; one with a zero Since is lifted.
 	Pauses []Pause
+
+	// Placed, unless nil, is called once the batch has its place in the order of commits:
+	// no batch whose Commit begins after that is durable before this one is stored or
+	// refused. It must not wait for anything.
+	Placed func()
 }
 
 // Pause is an operator's order to send nothing that writes.

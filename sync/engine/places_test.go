@@ -1,0 +1,141 @@
+package engine_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/preauth-sync/preauth-sync/preauth"
+	"github.com/preauth-sync/preauth-sync/state/memory"
+	"github.com/preauth-sync/preauth-sync/sync/engine"
+	"github.com/preauth-sync/preauth-sync/sync/plan"
+)
+
+// While an outcome is being stored the next intent may join it: each outcome here is stored
+// only once another intent is on its way. It never makes one more intent in flight than
+// there are places, in the ledger or on the wire.
+func TestTheNextIntentJoinsTheOutcomeBeforeIt(t *testing.T) {
+	const holds = 40
+	for _, concurrency := range []int{1, 3} {
+		t.Run(fmt.Sprint(concurrency), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ledger := &slowLedger{Ledger: memory.New(plan.File{New: true}), holds: holds, inFlight: map[preauth.ID]bool{}}
+				ledger.changed.L = &ledger.mu
+				sink, source := &slowSink{}, manyHolds{holds: holds}
+				e, err := engine.New(engine.Options{
+					Ledger: ledger, Log: zap.NewNop(), Clock: time.Now, Random: func() float64 { return 0 }, NewCycleID: func() string { return "1" },
+					Sinks: []engine.SinkOptions{{
+						Name: "v4", Sink: sink, Timeout: timeout, Settle: settle, Concurrency: concurrency, Tokens: engine.TokenNone,
+					}},
+					Properties: []engine.PropertyOptions{{
+						Name: "p", Currency: "EUR", Sink: "v4", Source: source,
+						Customers: func(context.Context) (engine.Customers, error) {
+							return engine.Customers{IDs: []preauth.ID{oneCustomer}}, nil
+						},
+						Methods: func(context.Context) (engine.Methods, error) { return source, nil },
+					}},
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				cycleOf(t, e)
+				if sink.creates != holds || ledger.intents != holds || len(ledger.inFlight) > 0 {
+					t.Errorf("%d creates, %d intents, in flight at the end: %v", sink.creates, ledger.intents, ledger.inFlight)
+				}
+				if ledger.most != concurrency || sink.most != concurrency {
+					t.Errorf("with %d places %d intents were in flight, and %d requests", concurrency, ledger.most, sink.most)
+				}
+			})
+		})
+	}
+}
+
+// slowLedger gives an outcome its place after a second, and stores it as long as no other intent is on its way.
+type slowLedger struct {
+	*memory.Ledger
+
+	mu      sync.Mutex
+	changed sync.Cond
+	// holds is how many intents there are to be, and intents how many are on their way.
+	holds, intents int
+	// inFlight are the records in flight, and most is how many there have been at once.
+	inFlight map[preauth.ID]bool
+	most     int
+}
+
+func (l *slowLedger) Commit(ctx context.Context, batch plan.Batch) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	isOutcome := len(batch.Records) > 0 && l.inFlight[batch.Records[0].ID]
+	if len(batch.Records) > 0 && batch.Records[0].Intent != nil {
+		l.intents++
+		l.changed.Broadcast()
+	}
+	if isOutcome {
+		l.mu.Unlock()
+		<-time.After(time.Second) // whoever has left before now is found out
+		l.mu.Lock()
+	}
+	before := l.intents
+	if err := l.Ledger.Commit(ctx, batch); err != nil {
+		return err
+	}
+	for _, r := range batch.Records {
+		delete(l.inFlight, r.ID)
+		if r.Phase.InFlight() {
+			l.inFlight[r.ID] = true
+		}
+	}
+	l.most = max(l.most, len(l.inFlight))
+	for isOutcome && l.intents == before && l.intents < l.holds {
+		l.changed.Wait()
+	}
+	return nil
+}
+
+// slowSink makes what it is asked for, in a second.
+type slowSink struct {
+	countingSink
+
+	mu         sync.Mutex
+	busy, most int
+}
+
+func (s *slowSink) Create(ctx context.Context, r preauth.CreateRequest) preauth.Outcome {
+	s.mu.Lock()
+	s.busy++
+	s.most = max(s.most, s.busy)
+	s.mu.Unlock()
+	<-time.After(time.Second)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.busy--
+	out := s.countingSink.Create(ctx, r)
+	out.Hold.Identity = int64(s.creates)
+	return out
+}
+
+// manyHolds is a property of one customer, all of whose preauthorizations are Chargeable.
+type manyHolds struct {
+	oneHold
+
+	holds int
+}
+
+func (h manyHolds) Repoll(
+	_ context.Context, customers []preauth.ID, _ preauth.Fingerprint, reply func(preauth.Reply) error,
+) ([]preauth.RefusedCustomer, error) {
+	all := make([]preauth.Preauthorization, h.holds)
+	for n := range all {
+		all[n] = preauth.Preauthorization{
+			ID: preauth.ID(fmt.Sprintf("000000a1-%04x-4000-8000-000000000001", n+1)), CustomerID: customers[0], Active: true,
+			State: preauth.Chargeable, StateText: "Chargeable", Amount: preauth.Money{Amount: dec("10"), Currency: "EUR"},
+		}
+	}
+	return nil, reply(preauth.Reply{Customers: customers, Preauthorizations: all})
+}
