@@ -56,7 +56,40 @@ const (
 
 // ParseAmount reads a JSON number exactly: sign, digits, fraction, exponent.
 // At most 20 digits before the point and 10 after it are accepted.
-func ParseAmount(text string) (decimal.Decimal, error) {
+func ParseAmount[T ~string | ~[]byte](text T) (decimal.Decimal, error) {
+	if amount, ok := parseUsual(text); ok {
+		return amount, nil
+	}
+	return parseAny(string(text))
+}
+
+// usualDigits fit into 64 bits. Nearly every amount has no more of them.
+const usualDigits = 18
+
+// parseUsual reads an amount of a few digits and perhaps decimals without a detour.
+func parseUsual[T ~string | ~[]byte](text T) (decimal.Decimal, bool) {
+	if len(text) > usualDigits {
+		return decimal.Zero, false
+	}
+	coefficient, point := int64(0), len(text)
+	for i := range len(text) {
+		switch c := text[i]; {
+		case '0' <= c && c <= '9':
+			coefficient = coefficient*10 + int64(c-'0')
+		case c == '.' && i > 0 && i < len(text)-1 && point == len(text):
+			point = i
+		default:
+			return decimal.Zero, false
+		}
+	}
+	decimals := max(0, len(text)-point-1)
+	for ; decimals > 0 && coefficient%10 == 0; decimals-- {
+		coefficient /= 10
+	}
+	return decimal.New(coefficient, -int32(decimals)), len(text) > 0 && decimals <= maxDecimals
+}
+
+func parseAny(text string) (decimal.Decimal, error) {
 	if text == "" || len(text) > maxAmountText {
 		return decimal.Zero, fmt.Errorf("%q: %w", clip(text), ErrAmount)
 	}
@@ -91,8 +124,46 @@ func normalize(d decimal.Decimal, text string) (decimal.Decimal, error) {
 // Decimals is the number of decimals that money in this amount really uses,
 // trailing zeros not counted.
 func (m Money) Decimals() int {
+	if _, decimals, ok := usual(m.Amount); ok {
+		return decimals
+	}
 	_, fraction, _ := strings.Cut(m.Amount.String(), ".")
 	return len(strings.TrimRight(fraction, "0"))
+}
+
+// AmountText spells an amount as its String does: in plain digits, without zeros at the
+// end of a fraction.
+func AmountText(amount decimal.Decimal) string {
+	digits, decimals, ok := usual(amount)
+	if !ok {
+		return amount.String()
+	}
+	var room [usualDigits + len("0.")]byte
+	at := len(room)
+	for n := 0; n <= decimals || digits > 0; n++ {
+		if n > 0 && n == decimals {
+			at--
+			room[at] = '.'
+		}
+		at--
+		room[at] = byte('0' + digits%10)
+		digits /= 10
+	}
+	return string(room[at:])
+}
+
+// usual gives the digits of an amount and how many of them are decimals, without zeros at
+// their end; false for one that has a sign, or more digits than nearly all.
+func usual(amount decimal.Decimal) (digits int64, decimals int, ok bool) {
+	decimals = -int(amount.Exponent())
+	if decimals < 0 || decimals > maxDecimals || amount.Sign() < 0 || amount.NumDigits() > usualDigits {
+		return 0, 0, false
+	}
+	digits = amount.CoefficientInt64()
+	for ; decimals > 0 && digits%10 == 0; decimals-- {
+		digits /= 10
+	}
+	return digits, decimals, true
 }
 
 // MinorUnits gives the number of decimals ISO 4217 defines for a currency, and

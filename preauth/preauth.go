@@ -33,7 +33,7 @@ func ParseID(s string) (ID, error) {
 	if err != nil || u == uuid.Nil {
 		return "", fmt.Errorf("%q: %w", clip(s), ErrNotUUID)
 	}
-	return ID(u.String()), nil
+	return ID(strings.ToLower(s)), nil // which is s itself in almost every case
 }
 
 // IsUUIDForm tells whether a token has the form this program gives its own

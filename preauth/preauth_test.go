@@ -2,8 +2,10 @@ package preauth_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
+	"github.com/shopspring/decimal"
 	"pgregory.net/rapid"
 
 	"github.com/preauth-sync/preauth-sync/preauth"
@@ -146,6 +148,30 @@ func TestAnAmountSurvivesItsOwnSpelling(t *testing.T) {
 		second, err := preauth.ParseAmount(first.String())
 		if err != nil || !second.Equal(first) || second.String() != first.String() {
 			t.Fatalf("%q reads as %s and then as %s, %v", text, first, second, err)
+		}
+	})
+}
+
+func TestAnAmountReadsTheSameWithoutADetour(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.StringMatching(`[0-9]{0,20}(\.[0-9]{0,12})?`).Draw(t, "amount")
+		want, wantErr := preauth.ParseAmount(text + "e0") // no usual amount has an exponent
+		got, err := preauth.ParseAmount([]byte(text))
+		if (err == nil) != (wantErr == nil) || got.String() != want.String() || got.Exponent() != want.Exponent() {
+			t.Fatalf("%q reads as %s, %v; want %s, %v", text, got, err, want, wantErr)
+		}
+	})
+}
+
+func TestAnAmountIsSpelledTheSameWithoutADetour(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		amount := decimal.New(rapid.Int64().Draw(t, "coefficient")/rapid.Int64Range(1, 1e18).Draw(t, "less"), rapid.Int32Range(-14, 2).Draw(t, "exponent"))
+		if got := preauth.AmountText(amount); got != amount.String() {
+			t.Fatalf("%s is spelled %s", amount, got)
+		}
+		_, fraction, _ := strings.Cut(amount.String(), ".")
+		if got := (preauth.Money{Amount: amount}).Decimals(); got != len(fraction) {
+			t.Fatalf("%s has %d decimals", amount, got)
 		}
 	})
 }

@@ -145,7 +145,7 @@ func toWireMoney(m preauth.Money) *wireMoney {
 	if m.IsZero() {
 		return nil
 	}
-	return &wireMoney{Amount: m.Amount.String(), Currency: m.Currency}
+	return &wireMoney{Amount: preauth.AmountText(m.Amount), Currency: m.Currency}
 }
 
 func toWireObservation(o plan.Observation) wireObservation {

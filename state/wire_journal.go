@@ -117,7 +117,7 @@ func (w *lineWriter) line(e plan.Entry) []byte {
 		w.how(amountShift, asAbove)
 	default:
 		w.how(amountShift, isGiven)
-		w.text(e.Amount.Amount.String())
+		w.text(preauth.AmountText(e.Amount.Amount))
 		w.text(e.Amount.Currency)
 	}
 	w.count(methodShift, e.PaymentMethodID, w.of.method, w.above.PaymentMethodID)

@@ -22,7 +22,7 @@ func createBody(req preauth.CreateRequest) ([]byte, error) {
 		Amount           json.Number `json:"amount"`
 		TransactionToken string      `json:"transactionToken,omitempty"`
 		CreatedByUserID  int64       `json:"createdByUserId,omitempty"`
-	}{req.PaymentMethodID, json.Number(req.Amount.String()), req.Token, req.CreatedByUserID})
+	}{req.PaymentMethodID, json.Number(preauth.AmountText(req.Amount)), req.Token, req.CreatedByUserID})
 	if err != nil {
 		return nil, fmt.Errorf("the create cannot be written as JSON: %w", err)
 	}

@@ -1,11 +1,8 @@
 package connector
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-
-	"github.com/shopspring/decimal"
 
 	"github.com/preauth-sync/preauth-sync/internal/httpx"
 	"github.com/preauth-sync/preauth-sync/preauth"
@@ -150,7 +147,8 @@ func (e *rawEntry) money(t *texts) (preauth.Money, string) {
 	case absent(e.gross):
 		return preauth.Money{}, "no gross value"
 	}
-	amount, err := amountOf(e.gross)
+	// Strings among others have characters that no number has, so they fail here.
+	amount, err := preauth.ParseAmount(e.gross)
 	if err != nil {
 		return preauth.Money{}, fmt.Sprintf("gross value %q is not a usable amount", quotable(e.gross))
 	}
@@ -159,26 +157,6 @@ func (e *rawEntry) money(t *texts) (preauth.Money, string) {
 		return preauth.Money{}, fault
 	}
 	return preauth.Money{Amount: amount, Currency: code}, ""
-}
-
-// amountOf reads an amount. The usual ones, of a few digits and perhaps decimals, take
-// no detour.
-func amountOf(raw json.RawMessage) (decimal.Decimal, error) {
-	const mostDigits, mostDecimals = 18, 4 // they fit into an int64
-	whole, fraction, _ := bytes.Cut(raw, []byte("."))
-	fraction = bytes.TrimRight(fraction, "0")
-	usual, value := len(raw) <= mostDigits && len(fraction) <= mostDecimals, int64(0)
-	for _, digits := range [...][]byte{whole, fraction} {
-		for _, c := range digits {
-			usual = usual && isDigit(c)
-			value = value*10 + int64(c-'0')
-		}
-	}
-	if usual {
-		return decimal.New(value, -int32(len(fraction))), nil
-	}
-	// Strings among others have characters that no number has, so they fail here.
-	return preauth.ParseAmount(string(raw))
 }
 
 // currencyOf gives a currency's code, or what is wrong with it.
