@@ -197,8 +197,9 @@ func unwrap(envelope object) (object, error) {
 	if hasOuter && hasInner && outer != inner {
 		return nil, errors.New("its item has two identities")
 	}
-	if hasOuter {
-		instance["identity"] = envelope["identity"]
+	if hasOuter && !hasInner {
+		identity := envelope[envelope.index([]byte("identity"))]
+		return append(object{identity}, instance...), nil // before one that is null
 	}
 	return instance, nil
 }

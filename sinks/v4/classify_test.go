@@ -52,6 +52,7 @@ func TestRepliesToACreate(t *testing.T) {
 	}{
 		{"the seed's example", aReply(200, created(seed)), applied},
 		{"the newer envelope", aReply(200, created(`{"identity":1,"action":"create","instance":`+seed+`}`)), applied},
+		{"the newer envelope with the identity outside alone", aReply(200, created(`{"identity":1,"instance":{"amount":200.5,"identity":null}}`)), applied},
 		{"the newer envelope with the identity inside alone", aReply(200, created(`{"action":"create","instance":`+seed+`}`)), applied},
 		{"201", aReply(201, created(seed)), applied},
 		{"202 with the object", aReply(202, created(seed)), applied},

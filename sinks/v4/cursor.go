@@ -91,6 +91,16 @@ func unquote(literal json.RawMessage) ([]byte, error) {
 	return []byte(text), err
 }
 
+// isLower tells whether a text is ASCII without capitals.
+func isLower(text []byte) bool {
+	for _, c := range text {
+		if c >= utf8.RuneSelf || 'A' <= c && c <= 'Z' {
+			return false
+		}
+	}
+	return true
+}
+
 // appendLower appends a text as strings.ToLower gives it, without garbage where it is ASCII.
 func appendLower[T string | []byte](to []byte, text T) []byte {
 	begun := len(to)

@@ -1,6 +1,7 @@
 package v4
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,13 +12,23 @@ import (
 	"github.com/preauth-sync/preauth-sync/preauth"
 )
 
-// object is a JSON object, split but not decoded further: each value is a valid JSON
-// text, and a part of the reply. Its keys are in lower case: a server that spells
-// "errors" as "Errors" must not be misread.
-type object map[string]json.RawMessage
+// object is a JSON object, split but not decoded further: its fields in their order. Of
+// v4's objects none has many, so they are looked through one by one.
+type object []field
 
-// shortName is the length of a name that needs no memory of its own to be looked for.
-const shortName = 32
+// field is a part of the reply: its value is a valid JSON text. Its name is in lower case:
+// a server that spells "errors" as "Errors" must not be misread.
+type field struct {
+	name  []byte
+	value json.RawMessage
+}
+
+const (
+	// usualFields have room without a second thought, and no object of v4's comes near mostFields.
+	usualFields, mostFields = 8, 256
+	// shortName is the length of a name that needs no memory of its own to be looked for.
+	shortName = 32
+)
 
 var errNoObject = errors.New("the reply is not one complete JSON object")
 
@@ -37,32 +48,58 @@ func split(text json.RawMessage) (object, error) {
 	if !c.past('{') {
 		return nil, errNoObject
 	}
-	fields := object{}
-	var room [shortName]byte
+	fields := make(object, 0, usualFields)
+	var lowered []byte // the names that are spelled otherwise
 	for !c.past('}') {
 		name, err := unquote(c.value())
 		if err != nil {
 			return nil, errNoObject
 		}
-		key := appendLower(room[:0], name)
-		if _, twice := fields[string(key)]; twice {
+		if !isLower(name) {
+			if lowered == nil {
+				lowered = make([]byte, 0, usualFields*shortName/2)
+			}
+			from := len(lowered)
+			lowered = appendLower(lowered, name)
+			name = lowered[from:]
+		}
+		switch {
+		case fields.index(name) >= 0:
 			return nil, errors.New("an object in the reply has the same key twice")
+		case len(fields) == mostFields:
+			return nil, fmt.Errorf("an object in the reply has more than %d keys", mostFields)
 		}
 		c.past(':')
-		fields[string(key)] = c.value()
+		fields = append(fields, field{name, c.value()})
 		c.past(',')
 	}
 	return fields, nil
 }
 
+// index finds a name, which is in lower case; -1 is none.
+func (o object) index(name []byte) int {
+	for i := range o {
+		if bytes.Equal(o[i].name, name) {
+			return i
+		}
+	}
+	return -1
+}
+
+// has tells whether there is such a field, be it null.
+func (o object) has(name string) bool {
+	var room [shortName]byte
+	return o.index(appendLower(room[:0], name)) >= 0
+}
+
 // get gives a field's value; null counts as absent.
 func (o object) get(name string) (json.RawMessage, bool) {
 	var room [shortName]byte
-	value, ok := o[string(appendLower(room[:0], name))]
-	if !ok || string(value) == "null" {
+	at := o.index(appendLower(room[:0], name))
+	if at < 0 || string(o[at].value) == "null" {
 		return nil, false
 	}
-	return value, true
+	return o[at].value, true
 }
 
 // array gives a field that must be an array.
@@ -133,7 +170,7 @@ func (o object) amount(name string) (decimal.Decimal, bool, error) {
 	if !ok {
 		return decimal.Zero, false, nil
 	}
-	d, err := preauth.ParseAmount(string(raw))
+	d, err := preauth.ParseAmount(raw)
 	if err != nil {
 		return decimal.Zero, true, fmt.Errorf("%s is not a usable number", name)
 	}

@@ -143,7 +143,7 @@ func parseMethod(raw json.RawMessage, field string, wanted func(value string) bo
 	if item.method.ID, err = fields.identity(); err != nil {
 		return methodItem{}, err
 	}
-	_, item.named = fields[strings.ToLower(field)]
+	item.named = fields.has(field)
 	if item.value, err = fields.card(field); err != nil {
 		return methodItem{}, err
 	}
