@@ -37,7 +37,9 @@ type Write struct {
 	// Operation is the name that events carry, such as "create".
 	Operation string
 	URL       string
-	Header    http.Header
+	// Header has its names in their canonical form. It is only read, and may serve many
+	// writes at once.
+	Header http.Header
 	// Body must not be empty.
 	Body []byte
 	// Use is shown the reply, if there is one, before the observer hears of it. It gives
@@ -70,7 +72,7 @@ type WriteResult struct {
 // (transport.go, shouldRetryRequest and rewindBody; client.go, redirectBehavior):
 //   - after a failure on a reused connection a "replayable" request is sent again.
 //     A POST is one only with an Idempotency-Key header, which Do refuses, and
-//     without a body or with GetBody, which Do takes away;
+//     without a body or with GetBody, which Do never gives it;
 //   - when not one byte had been written, it is sent again if it has no body or
 //     GetBody can give it anew: Do refuses an empty body;
 //   - HTTP/2 repeats streams that the server says it has not looked at: the
@@ -123,8 +125,12 @@ func (w *WriteClient) do(ctx context.Context, write Write) (WriteResult, error) 
 		return WriteResult{Sent: NotSent}, err
 	}
 	defer done()
-	ctx, cancel := context.WithTimeout(ctx, w.cfg.Timeout)
-	defer cancel()
+	// A deadline of the caller's that comes first is enough: another context would only cost.
+	if deadline, ok := ctx.Deadline(); !ok || time.Until(deadline) > w.cfg.Timeout {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, w.cfg.Timeout)
+		defer cancel()
+	}
 	watch := &writeWatch{}
 	req, err := watch.request(ctx, write)
 	if err != nil {

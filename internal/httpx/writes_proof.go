@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -36,6 +37,7 @@ var errLate = fmt.Errorf("its deadline had passed: %w", context.DeadlineExceeded
 
 // writeWatch watches one write go out.
 type writeWatch struct {
+	trace          httptrace.ClientTrace
 	headersWritten atomic.Bool
 	gate           atomic.Pointer[gatedConn]
 }
@@ -45,28 +47,28 @@ func (w *writeWatch) request(ctx context.Context, write Write) (*http.Request, e
 	if len(write.Body) == 0 {
 		return nil, errors.New("a write needs a body: net/http may send a request without one again")
 	}
+	for name := range write.Header {
+		switch name = http.CanonicalHeaderKey(name); name {
+		case "Idempotency-Key", "X-Idempotency-Key":
+			return nil, fmt.Errorf("the header %s makes net/http send a request again: leave it out", name)
+		}
+	}
 	deadline, _ := ctx.Deadline()
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+	w.trace = httptrace.ClientTrace{
 		GotConn: func(info httptrace.GotConnInfo) {
 			gate := gateOf(info.Conn)
 			gate.arm(deadline)
 			w.gate.Store(gate)
 		},
 		WroteHeaders: func() { w.headersWritten.Store(true) },
-	})
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, write.URL, bytes.NewReader(write.Body))
+	}
+	// Of a body that it is told of it would make a GetBody.
+	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, &w.trace), http.MethodPost, write.URL, http.NoBody)
 	if err != nil {
 		return nil, fmt.Errorf("cannot build the request: %w", err)
 	}
-	req.GetBody = nil
-	for name, values := range write.Header {
-		req.Header[http.CanonicalHeaderKey(name)] = values
-	}
-	for _, name := range []string{"Idempotency-Key", "X-Idempotency-Key"} {
-		if _, set := req.Header[name]; set {
-			return nil, fmt.Errorf("the header %s makes net/http send a request again: leave it out", name)
-		}
-	}
+	req.Header = write.Header
+	req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(write.Body)), int64(len(write.Body))
 	return req, nil
 }
 

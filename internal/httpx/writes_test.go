@@ -201,18 +201,25 @@ func TestABodyThatStallsEndsWithTheDeadline(t *testing.T) {
 		_, _ = conn.Read(make([]byte, 1))
 		return false
 	}
-	writeInBubble(t, stall, WriteConfig{Timeout: time.Minute}, func(t *testing.T, b *writeBench) { //nolint:thelper // the test itself
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-		defer cancel()
-		begun := time.Now()
-		got, err := b.send(ctx)
-		if err != nil || got.BodyComplete || !errors.Is(got.BodyErr, context.DeadlineExceeded) {
-			t.Errorf("got %+v, %v", got, err)
-		}
-		if took := time.Since(begun); took != 10*time.Second {
-			t.Errorf("took %s", took)
-		}
-	})
+	for name, limits := range map[string]struct{ client, caller time.Duration }{
+		"the caller's": {time.Minute, 10 * time.Second},
+		"the client's": {10 * time.Second, time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			writeInBubble(t, stall, WriteConfig{Timeout: limits.client}, func(t *testing.T, b *writeBench) { //nolint:thelper // the test itself
+				ctx, cancel := context.WithTimeout(t.Context(), limits.caller)
+				defer cancel()
+				begun := time.Now()
+				got, err := b.send(ctx)
+				if err != nil || got.BodyComplete || !errors.Is(got.BodyErr, context.DeadlineExceeded) {
+					t.Errorf("got %+v, %v", got, err)
+				}
+				if took := time.Since(begun); took != 10*time.Second {
+					t.Errorf("took %s", took)
+				}
+			})
+		})
+	}
 }
 
 func TestNoRedirectIsFollowed(t *testing.T) {

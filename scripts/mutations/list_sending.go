@@ -23,7 +23,7 @@ var sending = []mutation{
 	{
 		name: "get-body", money: true,
 		takes: "the missing GetBody, without which net/http cannot replay a body",
-		edits: []edit{{"internal/httpx/writes_proof.go", "\treq.GetBody = nil\n", ""}},
+		edits: []edit{{"internal/httpx/writes_proof.go", "write.URL, http.NoBody)", "write.URL, bytes.NewReader(write.Body))"}},
 		red:   []test{{"internal/httpx", "TestWhatAKeptConnectionDoesNotTakeIsNotSentAgain"}},
 	},
 	{

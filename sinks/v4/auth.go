@@ -89,16 +89,23 @@ const (
 
 // login is one token, numbered in the order of their coming.
 type login struct {
-	token  httpx.Secret
 	number uint64
 	renew  time.Time
+	// header is that of every request with a JSON body or none. Nobody changes it, and fmt
+	// prints no more of it than its address.
+	header *http.Header
 	// secrets are what must not appear in what comes of a request with it.
 	secrets []httpx.Secret
 }
 
 func (s *session) begin(token httpx.Secret, renew time.Time) {
 	s.number++
-	s.present = &login{token: token, number: s.number, renew: renew, secrets: append(s.auth.secrets(), token)}
+	header := http.Header{
+		"Authorization": {"Bearer " + token.Reveal()},
+		"Content-Type":  {"application/json"},
+		"Accept":        {"application/json"},
+	}
+	s.present = &login{number: s.number, renew: renew, header: &header, secrets: append(s.auth.secrets(), token)}
 }
 
 // session keeps the present login.
@@ -248,7 +255,7 @@ func lifeOf(body object) time.Duration {
 	if !ok {
 		return assumedLife
 	}
-	seconds, err := preauth.ParseAmount(string(bytes.Trim(raw, `" `)))
+	seconds, err := preauth.ParseAmount(bytes.Trim(raw, `" `))
 	if err != nil || seconds.Sign() <= 0 {
 		return assumedLife
 	}

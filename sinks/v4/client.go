@@ -12,7 +12,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -209,7 +208,7 @@ func (c *Client) write(ctx context.Context, operation, address string, body []by
 	}
 	var outcome preauth.Outcome
 	write := httpx.Write{
-		Operation: operation, URL: address, Header: headers(login), Body: body, Secrets: login.secrets,
+		Operation: operation, URL: address, Header: *login.header, Body: body, Secrets: login.secrets,
 		Use: func(result httpx.WriteResult) string {
 			outcome = classify(reply{operation: operation, result: result, now: c.config.Now(), secrets: login.secrets})
 			return outcome.TrackingID
@@ -231,15 +230,6 @@ func (c *Client) write(ctx context.Context, operation, address string, body []by
 
 func notSent(operation string, err error) preauth.Outcome {
 	return preauth.Outcome{Kind: preauth.OutcomeNotSent, Err: fmt.Errorf("v4 %s: nothing was sent: %w", operation, err)}
-}
-
-// headers are those of every request with a JSON body or none.
-func headers(login login) http.Header {
-	return http.Header{
-		"Authorization": {"Bearer " + login.token.Reveal()},
-		"Content-Type":  {"application/json"},
-		"Accept":        {"application/json"},
-	}
 }
 
 // objectAddress is that of one object (seed: GET api/v4/PaymentPreAuthorize/{id}).

@@ -46,7 +46,7 @@ func (c *Client) read(ctx context.Context, req readRequest) (http.Header, error)
 }
 
 func (c *Client) readOnce(ctx context.Context, req readRequest, login login) (*httpx.ReadReply, error) {
-	header := headers(login)
+	header := maps.Clone(*login.header)
 	maps.Copy(header, req.header)
 	var refused *preauth.SinkRefusal
 	answer, err := c.reads.Do(ctx, httpx.ReadRequest{
