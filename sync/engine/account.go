@@ -195,9 +195,12 @@ func (a *account) finish(interrupted bool) plan.CycleReport {
 	return report
 }
 
-// recordFields are the fields that every line about a record carries.
+// mostFields are those of the longest line about a record: seven of its own, and what is said of it.
+const mostFields = 12
+
+// recordFields are the fields that every line about a record carries, with room for more.
 func recordFields(rec plan.Record) []zap.Field {
-	fields := []zap.Field{telemetry.PreauthorizationID(string(rec.ID))}
+	fields := append(make([]zap.Field, 0, mostFields), telemetry.PreauthorizationID(string(rec.ID)))
 	if rec.CustomerID != "" {
 		fields = append(fields, telemetry.CustomerID(string(rec.CustomerID)))
 	}
@@ -210,7 +213,7 @@ func recordFields(rec plan.Record) []zap.Field {
 		amount = rec.Seen.Amount
 	}
 	if !amount.IsZero() {
-		fields = append(fields, telemetry.Amount(amount.Amount.String()), telemetry.Currency(amount.Currency))
+		fields = append(fields, telemetry.Amount(preauth.AmountText(amount.Amount)), telemetry.Currency(amount.Currency))
 	}
 	if rec.Identity != 0 {
 		fields = append(fields, telemetry.Identity(rec.Identity))

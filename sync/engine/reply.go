@@ -219,7 +219,8 @@ func (r *plannedReply) decide(
 	if changed {
 		rec = adopted
 		r.batch.Journal = append(r.batch.Journal, run.adoption(rec, now))
-		r.told = append(r.told, func() { run.account.adopted(rec) })
+		told := adopted // by itself: of the others, which are nearly all, none is kept for a line
+		r.told = append(r.told, func() { run.account.adopted(told) })
 	}
 	d := plan.Decide(p, rec, around, run.policy())
 	settled := plan.Settle(rec, p, d, now)
@@ -240,15 +241,14 @@ func (r *plannedReply) decide(
 	if rec.Revision == 0 && len(d.Actions) > 0 && d.History == plan.HistoryUnset && !changed {
 		return nil // its intent will be its first record
 	}
-	r.settle(settled, d, now)
+	if settled.Changed {
+		r.settle(settled, d, now)
+	}
 	return nil
 }
 
 // settle puts a changed record into the batch, with its journal lines.
 func (r *plannedReply) settle(s plan.Settled, d plan.Decision, now time.Time) {
-	if !s.Changed {
-		return
-	}
 	r.batch.Records = append(r.batch.Records, s.Record)
 	r.batch.Journal = append(r.batch.Journal, r.run.settledEntries(s, d, r.reply.RequestID, now)...)
 	r.told = append(r.told, func() { r.run.account.settled(s, d) })
@@ -294,7 +294,9 @@ func (r *plannedReply) missing(ctx context.Context) error {
 		if _, asked := r.asked[rec.CustomerID]; !known || !rec.Unfinished() || !asked {
 			continue
 		}
-		r.settle(plan.Miss(rec, now), plan.Decision{Next: rec.Phase}, now)
+		if missed := plan.Miss(rec, now); missed.Changed {
+			r.settle(missed, plan.Decision{Next: rec.Phase}, now)
+		}
 	}
 	return nil
 }

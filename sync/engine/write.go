@@ -20,9 +20,9 @@ func (s *sinkRuntime) handle(ctx context.Context, c *cycle, it *item) {
 	}
 	for {
 		again, err := s.step(ctx, c, it)
-		var older *olderError
+		older, isOlder := errors.AsType[*olderError](err)
 		switch {
-		case errors.As(err, &older):
+		case isOlder:
 			err = s.e.becomeOlder(ctx, c, older.why)
 			again = err == nil
 		case errors.Is(err, errOlder) && s.e.sinksReady():
