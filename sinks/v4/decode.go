@@ -12,8 +12,8 @@ import (
 	"github.com/preauth-sync/preauth-sync/preauth"
 )
 
-// object is a JSON object, split but not decoded further: its fields in their order. Of
-// v4's objects none has many, so they are looked through one by one.
+// object is a JSON object, split but not decoded further: its fields in their order. None
+// of v4's objects has many, so they are looked through one by one.
 type object []field
 
 // field is a part of the reply: its value is a valid JSON text. Its name is in lower case:
@@ -24,8 +24,9 @@ type field struct {
 }
 
 const (
-	// usualFields have room without a second thought, and no object of v4's comes near mostFields.
-	usualFields, mostFields = 8, 256
+	// usualFields have room without a second thought; what has more than fewFields is not
+	// looked through for each of them.
+	usualFields, fewFields = 8, 64
 	// shortName is the length of a name that needs no memory of its own to be looked for.
 	shortName = 32
 )
@@ -49,7 +50,8 @@ func split(text json.RawMessage) (object, error) {
 		return nil, errNoObject
 	}
 	fields := make(object, 0, usualFields)
-	var lowered []byte // the names that are spelled otherwise
+	var lowered []byte        // the names that are spelled otherwise
+	var names map[string]bool // of more than a few fields
 	for !c.past('}') {
 		name, err := unquote(c.value())
 		if err != nil {
@@ -63,17 +65,28 @@ func split(text json.RawMessage) (object, error) {
 			lowered = appendLower(lowered, name)
 			name = lowered[from:]
 		}
-		switch {
-		case fields.index(name) >= 0:
+		if len(fields) == fewFields {
+			names = fields.names()
+		}
+		if names[string(name)] || names == nil && fields.index(name) >= 0 {
 			return nil, errors.New("an object in the reply has the same key twice")
-		case len(fields) == mostFields:
-			return nil, fmt.Errorf("an object in the reply has more than %d keys", mostFields)
+		}
+		if names != nil {
+			names[string(name)] = true
 		}
 		c.past(':')
 		fields = append(fields, field{name, c.value()})
 		c.past(',')
 	}
 	return fields, nil
+}
+
+func (o object) names() map[string]bool {
+	names := make(map[string]bool, 2*len(o))
+	for i := range o {
+		names[string(o[i].name)] = true
+	}
+	return names
 }
 
 // index finds a name, which is in lower case; -1 is none.
