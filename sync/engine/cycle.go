@@ -264,15 +264,17 @@ func (e *Engine) verify(ctx context.Context, c *cycle) {
 
 // mirror runs every property: its pollers fill the queue that its sink's
 // senders empty. For each place in flight there are two senders: while one waits for its
-// outcome to be durable, the other goes on in its place.
+// outcome to be durable, another goes on in its place.
 func (e *Engine) mirror(ctx context.Context, c *cycle) {
 	var senders sync.WaitGroup
 	for _, s := range e.sinks {
 		s.queue = make(chan *item)
+		seated := make(chan *item)
+		senders.Go(func() { s.seatAll(ctx, seated) })
 		for range 2 * s.opts.Concurrency {
 			senders.Go(func() {
 				e.contain(c, func() {
-					for it := range s.queue {
+					for it := range seated {
 						s.handle(ctx, c, it)
 					}
 				})

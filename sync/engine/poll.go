@@ -70,6 +70,8 @@ type item struct {
 	around    plan.Context
 	// actions are those of the plan; the sender decides again.
 	actions []plan.ActionKind
+	// place is where it is in flight, while it is.
+	place place
 }
 
 // enlist finds out whom to poll.

@@ -42,7 +42,7 @@ type sinkRuntime struct {
 
 // sinkCycle is what begins anew with each cycle.
 type sinkCycle struct {
-	// places are those in flight, see takePlace.
+	// places are those in flight, see place.
 	places chan struct{}
 	// createGate lets creates through one at a time while the proof is open.
 	createGate chan struct{}
@@ -187,20 +187,6 @@ func (s *sinkRuntime) proof() plan.Proof {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.doc.Proof
-}
-
-// takePlace waits for one of the places in flight, of which there are as many as intents
-// may be. It is left once the outcome has its place in the ledger's order, so that the
-// next intent and this outcome can share a sync, or by calling leave, more than once if
-// need be.
-func (s *sinkRuntime) takePlace(ctx context.Context) (leave func(), err error) {
-	places := s.places
-	select {
-	case places <- struct{}{}:
-		return sync.OnceFunc(func() { <-places }), nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
 }
 
 // outageAfter is how many unknown outcomes in a row end a sink's cycle.

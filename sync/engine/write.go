@@ -14,6 +14,7 @@ import (
 // handle brings one preauthorization as far as it will go: each turn decides
 // from the ledger as it is now, and sends at most one request.
 func (s *sinkRuntime) handle(ctx context.Context, c *cycle, it *item) {
+	defer it.place.leave()
 	if s.e.paused(it.run.p.enterprise) {
 		it.run.account.skip(plan.IsPaused)
 		return
@@ -63,11 +64,9 @@ var (
 // step takes one decision and sends what it calls for. It returns true when
 // there may be more to do.
 func (s *sinkRuntime) step(ctx context.Context, c *cycle, it *item) (bool, error) {
-	leave, err := s.takePlace(ctx)
-	if err != nil {
+	if err := s.seat(ctx, it); err != nil {
 		return false, err
 	}
-	defer leave()
 	if it.stale() {
 		if it.run.refresh(ctx, []*item{it}); it.stale() {
 			return false, errStale
@@ -84,11 +83,11 @@ func (s *sinkRuntime) step(ctx context.Context, c *cycle, it *item) (bool, error
 	if s.e.isOlder() {
 		return false, errOlder
 	}
-	open, err := s.enterGate(ctx, c)
+	leave, err := s.enterGate(ctx, c)
 	if err != nil {
 		return false, err
 	}
-	defer open()
+	defer leave()
 	if it.stale() {
 		return true, nil // it aged while it waited for its turn
 	}
@@ -111,7 +110,7 @@ func (s *sinkRuntime) step(ctx context.Context, c *cycle, it *item) (bool, error
 		return true, it.store(ctx, settled, d)
 	}
 	if d.Actions[0] == plan.Create {
-		return s.create(ctx, c, it, settled.Record, leave)
+		return s.create(ctx, c, it, settled.Record)
 	}
 	if s.mustMatch(settled.Record) {
 		return false, errUnmatched
@@ -119,7 +118,7 @@ func (s *sinkRuntime) step(ctx context.Context, c *cycle, it *item) (bool, error
 	return s.capture(ctx, c, it.run, settled.Record, plan.Intent{
 		Action: plan.Capture, Attempt: settled.Record.Sends + 1, Amount: settled.Record.Amount, Before: plan.Created, RequestID: it.requestID,
 		Resent: settled.Record.Sends > 0, // an operator has let one in doubt be sent again
-	}, leave)
+	}, it.place.leave)
 }
 
 // decideNow decides from the record as it is now, after consulting what the
@@ -156,7 +155,7 @@ func (s *sinkRuntime) decideNow(ctx context.Context, it *item) (plan.Settled, pl
 }
 
 // create makes a hold: intent, send, outcome.
-func (s *sinkRuntime) create(ctx context.Context, c *cycle, it *item, rec plan.Record, leave func()) (bool, error) {
+func (s *sinkRuntime) create(ctx context.Context, c *cycle, it *item, rec plan.Record) (bool, error) {
 	intent := plan.Intent{
 		Action: plan.Create, Attempt: rec.Sends + 1, Amount: it.p.Amount, PaymentMethodID: it.around.Method.ID,
 		CreatedByUserID: s.opts.CreatedByUserID, Before: rec.Phase, RequestID: it.requestID,
@@ -172,9 +171,12 @@ func (s *sinkRuntime) create(ctx context.Context, c *cycle, it *item, rec plan.R
 	if err != nil {
 		return false, err
 	}
-	sent.leave = leave
+	isCharged := it.p.State == preauth.Charged // its capture follows, in its place
+	if !isCharged {
+		sent.leave = it.place.leave
+	}
 	applied, err := s.settleCreate(ctx, c, it.run, sent)
-	return applied && it.p.State == preauth.Charged, err // its capture follows
+	return applied && isCharged, err
 }
 
 // settleCreate commits what a create came to, and tells whether it was applied.
