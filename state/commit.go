@@ -117,7 +117,16 @@ func (l *Ledger) store(taken []*request) {
 		if r.err = err; err == nil {
 			r.err = r.refused
 		}
+		if r.batch.Placed != nil && !isRefusal(r.err) {
+			err = l.fail(r.err) // others count on it
+		}
 	}
+}
+
+// isRefusal tells whether a Commit's error, or none, is what the ledger is there to find
+// out about a batch.
+func isRefusal(err error) bool {
+	return err == nil || errors.Is(err, plan.ErrConflict) || errors.Is(err, plan.ErrIdentityTaken)
 }
 
 // stageAll works out what the batches write together that are not refused.
@@ -127,9 +136,16 @@ func (l *Ledger) stageAll(taken []*request) (group *staging, err error) {
 			return err
 		}
 		group = l.stage(s)
+		var broken error
 		for _, r := range taken {
-			if r.refused == nil {
+			switch {
+			case broken != nil:
+				r.refused = broken
+			case r.refused == nil:
 				r.refused = group.add(r.batch)
+			}
+			if r.batch.Placed != nil && !isRefusal(r.refused) {
+				broken = r.refused
 			}
 		}
 		if len(group.writes) == 0 {

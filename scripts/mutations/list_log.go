@@ -21,6 +21,15 @@ var logging = []mutation{
 		red: []test{{"state", "TestStateIsALedger"}},
 	},
 	{
+		name: "placed-in-vain", money: true,
+		takes: "the end after an outcome that cannot be stored: the intents that took its place are, and their requests leave",
+		edits: []edit{
+			{"state/commit.go", "\t\t\t\tbroken = r.refused\n", "\t\t\t\tbroken = nil\n"},
+			{"state/commit.go", "\t\t\terr = l.fail(r.err) // others count on it\n", "\t\t\tl.failed.Load()\n"},
+		},
+		red: []test{{"state", "TestStateIsALedger"}},
+	},
+	{
 		name: "log-damage", money: true,
 		takes: "what tells a damaged group of the log from a torn one: the last durable one may count as absent",
 		edits: []edit{{"state/redo/redo.go", "\t\treturn damaged, head{}\n", "\t\treturn left, head{}\n"}},

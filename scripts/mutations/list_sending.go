@@ -54,6 +54,12 @@ var sending = []mutation{
 		red:   []test{{"sync/engine", "TestTheNextIntentJoinsTheOutcomeBeforeIt"}},
 	},
 	{
+		name:  "claims",
+		takes: "the turn of one at a time: what is under way is taken for something in doubt by whoever else shows it",
+		edits: []edit{{"sync/engine/write.go", "\tdefer disclaim()\n", "\tdisclaim()\n"}},
+		red:   []test{{"sync/engine", "TestWhoComesSecondWaitsForTheFirst"}},
+	},
+	{
 		name:  "rate-limiter",
 		takes: "the rate limiter",
 		edits: []edit{{"internal/httpx/limiter.go", "\tif l == nil {\n\t\treturn func() {}, contextError(ctx)\n", "\tif l == nil || cap(l.slots) > 0 {\n\t\treturn func() {}, contextError(ctx)\n"}},

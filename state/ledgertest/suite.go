@@ -61,6 +61,7 @@ func Run(t *testing.T, open func(t *testing.T) Ledger) {
 		{"the mark of an older file stays until it was adopted", olderMark},
 		{"of many commits at one revision one wins", concurrentConflicts},
 		{"what comes after a batch was placed finds it stored", placedInOrder},
+		{"nothing is stored after a batch that was placed and is wrong", placedInVain},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) { c.test(t, open(t)) })

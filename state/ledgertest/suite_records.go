@@ -2,7 +2,6 @@ package ledgertest
 
 import (
 	"errors"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -363,40 +362,5 @@ func concurrentConflicts(t *testing.T, l Ledger) {
 	all := each(t, func(visit func(plan.Record) error) error { return l.Each(t.Context(), visit) })
 	if got := record(t, l, ID(0)); total == 0 || got.Revision != uint64(total)+1 || len(lines) != total || len(all) != total+1 {
 		t.Fatalf("%d commits won; revision %d, %d lines, %d records", total, got.Revision, len(lines), len(all))
-	}
-}
-
-// placedInOrder commits each revision of a record as soon as the one before has its place:
-// none waits for another, and none may find another revision than that one.
-func placedInOrder(t *testing.T, l Ledger) {
-	t.Helper()
-	const chains, revisions = 4, 50
-	var wg sync.WaitGroup
-	for chain := range chains {
-		next := make(chan uint64, 1)
-		next <- 0
-		wg.Go(func() {
-			for range revisions {
-				revision := <-next
-				wg.Go(func() {
-					r := plan.Record{ID: ID(chain), Enterprise: ID(100), Revision: revision}
-					err := l.Commit(t.Context(), plan.Batch{Records: []plan.Record{r}, Placed: func() {
-						next <- revision + 1
-						for range revisions {
-							runtime.Gosched() // whoever may come too early does
-						}
-					}})
-					if err != nil {
-						t.Errorf("revision %d: %v", revision, err)
-					}
-				})
-			}
-		})
-	}
-	wg.Wait()
-	for chain := range chains {
-		if got := record(t, l, ID(chain)).Revision; got != revisions {
-			t.Errorf("%d revisions were stored, want %d", got, revisions)
-		}
 	}
 }

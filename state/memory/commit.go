@@ -3,6 +3,7 @@ package memory
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/preauth-sync/preauth-sync/preauth"
@@ -24,6 +25,17 @@ func (l *Ledger) Commit(ctx context.Context, batch plan.Batch) error {
 	if batch.Placed != nil {
 		batch.Placed()
 	}
+	if l.failed != nil {
+		return l.failed
+	}
+	err = l.take(batch, below)
+	if batch.Placed != nil && err != nil && !errors.Is(err, plan.ErrConflict) && !errors.Is(err, plan.ErrIdentityTaken) {
+		l.failed = err
+	}
+	return err
+}
+
+func (l *Ledger) take(batch plan.Batch, below below) error {
 	if l.hook != nil {
 		if err := l.hook(batch); err != nil {
 			return err

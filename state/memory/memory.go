@@ -58,6 +58,7 @@ type Ledger struct {
 	file       plan.File
 	generation uint64
 	hook       func(plan.Batch) error
+	failed     error // see plan.Batch.Placed
 	seq        uint64
 	records    map[preauth.ID]plan.Record
 	owners     map[identityKey]preauth.ID

@@ -270,7 +270,7 @@ func (e *Engine) mirror(ctx context.Context, c *cycle) {
 	for _, s := range e.sinks {
 		s.queue = make(chan *item)
 		seated := make(chan *item)
-		senders.Go(func() { s.seatAll(ctx, seated) })
+		senders.Go(func() { s.seat(ctx, seated) })
 		for range 2 * s.opts.Concurrency {
 			senders.Go(func() {
 				e.contain(c, func() {

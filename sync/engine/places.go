@@ -1,6 +1,10 @@
 package engine
 
-import "context"
+import (
+	"context"
+
+	"github.com/preauth-sync/preauth-sync/preauth"
+)
 
 // place is one of the places in flight at a sink, of which there are as many as intents may
 // be. It is taken before an intent, and left once the outcome has its place in the ledger's
@@ -33,20 +37,52 @@ func (p *place) leave() {
 	}
 }
 
-// seat takes a place for an item.
-func (s *sinkRuntime) seat(ctx context.Context, it *item) error { return it.place.take(ctx, s.places) }
-
-// seatAll gives the queue's items to the senders, in its order, each with a place.
-func (s *sinkRuntime) seatAll(ctx context.Context, seated chan<- *item) {
+// seat gives the queue's items to the senders, in its order, each with a place. An item
+// stays in the queue until there is one, and is looked at for its age until then.
+func (s *sinkRuntime) seat(ctx context.Context, seated chan<- *item) {
 	defer close(seated)
-	for it := range s.queue {
-		if s.seat(ctx, it) != nil {
-			continue // the cycle is being stopped, and nothing more is sent
-		}
+	var next place
+	defer func() { next.leave() }()
+	for next.take(ctx, s.places) == nil {
 		select {
-		case seated <- it:
+		case it, ok := <-s.queue:
+			if !ok {
+				return
+			}
+			it.place, next = next, place{}
+			select {
+			case seated <- it:
+			case <-ctx.Done():
+				it.place.leave()
+			}
 		case <-ctx.Done():
-			it.place.leave()
+			return
+		}
+	}
+}
+
+// claim waits until nobody else is at a preauthorization. One that two customers show may be
+// in the queue twice: what is under way must not be taken for something in doubt.
+func (s *sinkRuntime) claim(ctx context.Context, id preauth.ID) (release func(), err error) {
+	for {
+		s.mu.Lock()
+		other, isClaimed := s.claims[id]
+		if !isClaimed {
+			own := make(chan struct{})
+			s.claims[id] = own
+			s.mu.Unlock()
+			return func() {
+				s.mu.Lock()
+				delete(s.claims, id)
+				s.mu.Unlock()
+				close(own)
+			}, nil
+		}
+		s.mu.Unlock()
+		select {
+		case <-other:
+		case <-ctx.Done():
+			return nil, ctx.Err()
 		}
 	}
 }

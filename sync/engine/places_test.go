@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -27,22 +28,7 @@ func TestTheNextIntentJoinsTheOutcomeBeforeIt(t *testing.T) {
 				ledger := &slowLedger{Ledger: memory.New(plan.File{New: true}), holds: holds, inFlight: map[preauth.ID]bool{}}
 				ledger.changed.L = &ledger.mu
 				sink, source := &slowSink{}, manyHolds{holds: holds}
-				e, err := engine.New(engine.Options{
-					Ledger: ledger, Log: zap.NewNop(), Clock: time.Now, Random: func() float64 { return 0 }, NewCycleID: func() string { return "1" },
-					Sinks: []engine.SinkOptions{{
-						Name: "v4", Sink: sink, Timeout: timeout, Settle: settle, Concurrency: concurrency, Tokens: engine.TokenNone,
-					}},
-					Properties: []engine.PropertyOptions{{
-						Name: "p", Currency: "EUR", Sink: "v4", Source: source,
-						Customers: func(context.Context) (engine.Customers, error) {
-							return engine.Customers{IDs: []preauth.ID{oneCustomer}}, nil
-						},
-						Methods: func(context.Context) (engine.Methods, error) { return source, nil },
-					}},
-				})
-				if err != nil {
-					t.Fatal(err)
-				}
+				e := holdsEngine(t, ledger, sink, source, concurrency, []preauth.ID{oneCustomer})
 				cycleOf(t, e)
 				if sink.creates != holds || ledger.intents != holds || len(ledger.inFlight) > 0 {
 					t.Errorf("%d creates, %d intents, in flight at the end: %v", sink.creates, ledger.intents, ledger.inFlight)
@@ -53,6 +39,68 @@ func TestTheNextIntentJoinsTheOutcomeBeforeIt(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A preauthorization that is shown with two customers may be in the queue twice. Whoever
+// comes second waits for what becomes of it, and doubts nothing that is under way.
+func TestWhoComesSecondWaitsForTheFirst(t *testing.T) {
+	for _, concurrency := range []int{1, 8} {
+		t.Run(fmt.Sprint(concurrency), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ledger := &lateLedger{memory.New(plan.File{New: true})}
+				sink, source := &slowSink{}, manyHolds{holds: 1}
+				customers := make([]preauth.ID, 1001)
+				for n := range customers {
+					customers[n] = preauth.ID(fmt.Sprintf("000000c0-%04x-4000-8000-000000000001", n))
+				}
+				e := holdsEngine(t, ledger, sink, source, concurrency, customers)
+				result, err := e.Cycle(t.Context(), false)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if sink.creates != 1 || result.InDoubt != 0 {
+					t.Errorf("%d creates, %d in doubt", sink.creates, result.InDoubt)
+				}
+			})
+		})
+	}
+}
+
+// holdsEngine mirrors the holds of one property.
+func holdsEngine(
+	t *testing.T, ledger engine.Ledger, sink engine.Sink, source manyHolds, concurrency int, customers []preauth.ID,
+) *engine.Engine {
+	t.Helper()
+	e, err := engine.New(engine.Options{
+		Ledger: ledger, Log: zap.NewNop(), Clock: time.Now, Random: func() float64 { return 0 }, NewCycleID: func() string { return "1" },
+		MaxActions: 100,
+		Sinks: []engine.SinkOptions{{
+			Name: "v4", Sink: sink, Timeout: timeout, Settle: settle, Concurrency: concurrency, Tokens: engine.TokenNone,
+		}},
+		Properties: []engine.PropertyOptions{{
+			Name: "p", Currency: "EUR", Sink: "v4", Source: source,
+			Customers: func(context.Context) (engine.Customers, error) {
+				return engine.Customers{IDs: slices.Clone(customers)}, nil
+			},
+			Methods: func(context.Context) (engine.Methods, error) { return source, nil },
+		}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// lateLedger gives a batch its place a second before it stores it.
+type lateLedger struct{ *memory.Ledger }
+
+func (l *lateLedger) Commit(ctx context.Context, batch plan.Batch) error {
+	if batch.Placed != nil {
+		batch.Placed()
+		batch.Placed = nil
+		<-time.After(time.Second)
+	}
+	return l.Ledger.Commit(ctx, batch)
 }
 
 // slowLedger gives an outcome its place after a second, and stores it as long as no other intent is on its way.
@@ -120,7 +168,7 @@ func (s *slowSink) Create(ctx context.Context, r preauth.CreateRequest) preauth.
 	return out
 }
 
-// manyHolds is a property of one customer, all of whose preauthorizations are Chargeable.
+// manyHolds is a property that shows the same preauthorizations with whichever customers.
 type manyHolds struct {
 	oneHold
 

@@ -42,8 +42,9 @@ type sinkRuntime struct {
 
 // sinkCycle is what begins anew with each cycle.
 type sinkCycle struct {
-	// places are those in flight, see place.
+	// places are those in flight, see place; claims are who is being brought further, see claim.
 	places chan struct{}
+	claims map[preauth.ID]chan struct{}
 	// createGate lets creates through one at a time while the proof is open.
 	createGate chan struct{}
 	unusable   error
@@ -75,7 +76,9 @@ func newSinkRuntime(e *Engine, opts SinkOptions) *sinkRuntime {
 func (s *sinkRuntime) beginCycle() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.sinkCycle = sinkCycle{places: make(chan struct{}, s.opts.Concurrency), createGate: make(chan struct{}, 1)}
+	s.sinkCycle = sinkCycle{
+		places: make(chan struct{}, s.opts.Concurrency), claims: map[preauth.ID]chan struct{}{}, createGate: make(chan struct{}, 1),
+	}
 }
 
 // giveUp stops every write to the sink for the rest of the cycle, and says so once.

@@ -64,9 +64,14 @@ var (
 // step takes one decision and sends what it calls for. It returns true when
 // there may be more to do.
 func (s *sinkRuntime) step(ctx context.Context, c *cycle, it *item) (bool, error) {
-	if err := s.seat(ctx, it); err != nil {
+	if err := it.place.take(ctx, s.places); err != nil {
 		return false, err
 	}
+	disclaim, err := s.claim(ctx, it.p.ID)
+	if err != nil {
+		return false, err
+	}
+	defer disclaim()
 	if it.stale() {
 		if it.run.refresh(ctx, []*item{it}); it.stale() {
 			return false, errStale

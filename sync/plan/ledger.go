@@ -85,8 +85,9 @@ type Batch struct {
 	Pauses []Pause
 
 	// Placed, unless nil, is called once the batch has its place in the order of commits:
-	// no batch whose Commit begins after that is durable before this one is stored or
-	// refused. It must not wait for anything.
+	// no batch whose Commit begins after that is stored before this one is, or is refused
+	// with ErrConflict or ErrIdentityTaken. If it is refused with anything else nothing is
+	// stored after it, and the ledger has failed. Placed must not wait for anything.
 	Placed func()
 }
 
