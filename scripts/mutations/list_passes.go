@@ -228,7 +228,7 @@ var passing = []mutation{
 	{
 		name:  "capture-follows",
 		takes: "the capture after a create of what the PMS shows as charged: it waits for the next cycle",
-		edits: []edit{{"sync/engine/write.go", "\treturn applied && it.p.State == preauth.Charged, err // its capture follows\n", "\treturn applied && it.p.State == preauth.Unknown, err // its capture follows\n"}},
+		edits: []edit{{"sync/engine/write.go", "\treturn applied && isCharged, err\n", "\treturn applied && it.p.State == preauth.Unknown, err // its capture follows\n"}},
 		red:   []test{{"sync/engine", "TestAFirstCycleThatCreatesAndCapturesWhatIsNews"}},
 	},
 }
