@@ -8,7 +8,7 @@ import (
 // TestAPanicOfAWorkerIsARefusal: nobody above a worker can recover it.
 func TestAPanicOfAWorkerIsARefusal(t *testing.T) {
 	parts := []subtree{{}} // which has nothing to check with
-	if err := checkParts(&pages{path: "state.db"}, parts); kindOf(err) != Corrupt {
+	if err := checkParts(&pages{pageFile: pageFile{path: "state.db"}}, parts); kindOf(err) != Corrupt {
 		t.Errorf("want corrupt, got %v", err)
 	}
 }

@@ -76,13 +76,22 @@ type Error struct {
 // Error says what is wrong, with which file, and what to do about it.
 func (e *Error) Error() string {
 	text := e.sentence()
-	if e.Detail != "" {
-		text += ": " + e.Detail
-	}
-	if e.Err != nil {
-		text += ": " + e.Err.Error()
+	if found := e.found(); found != "" {
+		text += ": " + found
 	}
 	return text + "; " + e.advice()
+}
+
+// found says what was found, and its cause.
+func (e *Error) found() string {
+	switch {
+	case e.Err == nil:
+		return e.Detail
+	case e.Detail == "":
+		return e.Err.Error()
+	default:
+		return e.Detail + ": " + e.Err.Error()
+	}
 }
 
 // IsFailed tells whether an error says that the file can no longer be written.

@@ -9,17 +9,21 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// panicked marks an error that was a panic inside bbolt.
+// panicked marks an error that was a panic inside bbolt, or of a lookup.
 type panicked struct{ reason any }
 
 func (p *panicked) Error() string { return fmt.Sprintf("reading it failed with: %v", p.reason) }
 
-// guard runs f and turns a panic of bbolt, and a fault in the mapped file (which
-// would otherwise end the process), into an error.
+// guard runs f and turns a panic of bbolt or of a lookup, and a fault in the mapped file
+// (which would otherwise end the process), into an error.
 func guard(path string, f func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
-		if reason := recover(); reason != nil {
+		reason := recover()
+		if unsound, ok := reason.(*Error); ok { // what a lookup has come to
+			reason = unsound.found()
+		}
+		if reason != nil {
 			err = &Error{Kind: Corrupt, Path: path, Err: &panicked{reason: reason}}
 		}
 	}()
@@ -39,8 +43,8 @@ func (l *Ledger) view(f func(s snapshot) error) error {
 			return err
 		}
 		defer func() {
-			l.touched(s.tx, viewWeight)
 			_ = s.tx.Rollback()
+			l.leaves.Put(s.last)
 		}()
 		return f(s)
 	})
@@ -52,17 +56,22 @@ func (l *Ledger) begin() (snapshot, error) {
 	if err != nil {
 		return snapshot{}, err
 	}
-	return snapshot{l: l, tx: tx, recent: recent, enterprises: l.enterprises.Load()}, nil
+	last, ok := l.leaves.Get().(*leafPage)
+	if !ok {
+		last = new(leafPage)
+	}
+	last.header = pageHeader{} // it was read in another transaction
+	return snapshot{l: l, tx: tx, recent: recent, enterprises: l.enterprises.Load(), trees: l.treesOf(tx), last: last}, nil
 }
 
-// A reader leaves the pages it has touched mapped, and its neighbours with them, until in
-// the end the whole file counts as memory of this process. So after so many documents
-// read it is looked how much is mapped, and all of it let go where that is too much. A
-// transaction weighs as much as several. What is let go stays in the page cache, but to
-// map a page again costs more than to read a document (docs/performance.md).
+// Who walks a bucket, or writes, leaves the pages it has touched mapped, and their
+// neighbours with them, until in the end the whole file counts as memory of this process.
+// So after so many documents it is looked how much is mapped, and all of it let go where
+// that is too much. To begin a walk, and to end a transaction, weighs as much as several.
+// What is let go stays in the page cache.
 const (
 	touchLimit = 256
-	viewWeight = 16
+	walkWeight = 16
 	putWeight  = 8 // it reads several pages, and no two puts of a fold are near each other
 	// mostMapped is how much of all files may have been mapped since the ledger was opened,
 	// in bytes.
@@ -153,7 +162,7 @@ func (l *Ledger) transact(f func(s snapshot) error) error {
 			if err := f(snapshot{l: l, tx: tx, enterprises: l.enterprises.Load()}); err != nil {
 				return err
 			}
-			l.touched(tx, viewWeight)
+			l.touched(tx, walkWeight)
 			committing = true
 			return nil
 		})

@@ -96,6 +96,10 @@ type Ledger struct {
 	// log belongs to who holds writing; recent is what it holds.
 	log    fileLog
 	recent atomic.Pointer[recent]
+	// trees are the buckets as the last transaction that read has seen them.
+	trees atomic.Pointer[trees]
+	// leaves are *leafPage that no snapshot uses, for their memory.
+	leaves sync.Pool
 	// earlier is the file itself where db is a copy of it that was migrated to be read.
 	earlier *bolt.DB
 	closed  bool

@@ -11,13 +11,19 @@ import (
 // more than 10^9 records.
 const maxDepth = 32
 
-// pages walks the pages of one snapshot. Each page may be reached once, must not
-// be free, and its elements must lie back to back as bbolt writes them: so a
-// changed count, offset or length shows even where it would stay within bounds.
+// pageFile reads the pages of one snapshot. Their elements must lie back to back as
+// bbolt writes them: so a changed count, offset or length shows even where it would stay
+// within bounds.
+type pageFile struct {
+	path string
+	file io.ReaderAt
+	head head
+}
+
+// pages walks the pages of one snapshot. Each page may be reached once, and must not be
+// free.
 type pages struct {
-	path    string
-	file    io.ReaderAt
-	head    head
+	pageFile
 	seen    bitset
 	free    bitset
 	windows [maxDepth]window
@@ -49,7 +55,7 @@ func eachUpTo(from, n uint64, f func(uint64)) {
 
 // newPages reads the free list of the snapshot that h describes.
 func newPages(path string, file io.ReaderAt, h head) (*pages, error) {
-	p := &pages{path: path, file: file, head: h, seen: newBitset(h.high), free: newBitset(h.high)}
+	p := &pages{pageFile: pageFile{path: path, file: file, head: h}, seen: newBitset(h.high), free: newBitset(h.high)}
 	p.seen.setRange(0, 2)
 	if h.freelist == noFreelist {
 		return p, nil
@@ -88,31 +94,52 @@ func (p *pages) read(id uint64, depth int, flags uint16) ([]byte, pageHeader, er
 
 // reach marks a page and its overflow as in use, and gives it without the overflow.
 func (p *pages) reach(id uint64, depth int, flags uint16) ([]byte, pageHeader, error) {
-	if id < 2 || id >= p.head.high {
-		return nil, pageHeader{}, corrupt(p.path, "a reference leads to page %d of %d", id, p.head.high)
-	}
-	if depth >= maxDepth {
-		return nil, pageHeader{}, corrupt(p.path, "its pages are nested too deeply")
+	if err := p.within(id, depth); err != nil {
+		return nil, pageHeader{}, err
 	}
 	page, err := p.fill(depth, int64(id)*p.head.pageSize, p.head.pageSize)
 	if err != nil {
 		return nil, pageHeader{}, err
 	}
-	header := parsePageHeader(page)
-	if header.id != id || header.flags&flags == 0 || header.flags&(header.flags-1) != 0 {
-		return nil, pageHeader{}, corrupt(p.path, "page %d is not what a reference to it expects", id)
+	header, err := p.header(page, id, flags)
+	if err != nil {
+		return nil, pageHeader{}, err
 	}
-	span := header.overflow + 1
-	if span > p.head.high-id {
-		return nil, pageHeader{}, corrupt(p.path, "page %d reaches beyond the end of the file", id)
-	}
-	for i := id; i < id+span; i++ {
+	for i := id; i < id+header.overflow+1; i++ {
 		if p.seen.has(i) || p.free.has(i) {
 			return nil, pageHeader{}, corrupt(p.path, "page %d is in use twice, or in use and free", i)
 		}
 		p.seen.set(i)
 	}
 	return page, header, nil
+}
+
+// within tells whether a reference at some depth can lead to a page.
+func (f pageFile) within(id uint64, depth int) error {
+	if id < 2 || id >= f.head.high {
+		return corrupt(f.path, "a reference leads to page %d of %d", id, f.head.high)
+	}
+	if depth >= maxDepth {
+		return corrupt(f.path, "its pages are nested too deeply")
+	}
+	return nil
+}
+
+// header gives what a page begins with, which must be what a reference to it expects.
+func (f pageFile) header(page []byte, id uint64, flags uint16) (pageHeader, error) {
+	header := parsePageHeader(page)
+	if header.id != id || header.flags&flags == 0 || header.flags&(header.flags-1) != 0 {
+		return pageHeader{}, corrupt(f.path, "page %d is not what a reference to it expects", id)
+	}
+	if header.overflow+1 > f.head.high-id {
+		return pageHeader{}, corrupt(f.path, "page %d reaches beyond the end of the file", id)
+	}
+	return header, nil
+}
+
+// unreadable is what becomes of an error of the disk.
+func (f pageFile) unreadable(err error) error {
+	return &Error{Kind: Corrupt, Path: f.path, Detail: "its pages cannot be read", Err: err}
 }
 
 func (p *pages) fill(depth int, offset, length int64) ([]byte, error) {
@@ -133,7 +160,7 @@ func (p *pages) fill(depth int, offset, length int64) ([]byte, error) {
 	w.bytes, w.from = w.bytes[:size], offset
 	if _, err := p.file.ReadAt(w.bytes, offset); err != nil {
 		w.bytes = nil
-		return nil, &Error{Kind: Corrupt, Path: p.path, Detail: "its pages cannot be read", Err: err}
+		return nil, p.unreadable(err)
 	}
 	return w.bytes[:length], nil
 }
@@ -194,7 +221,7 @@ func (p *pages) children(id uint64, depth int, low, high []byte, leaf func(eleme
 // apart gives a walk of other pages of the same snapshot, which may go on at the same
 // time; join takes what it has seen.
 func (p *pages) apart() *pages {
-	return &pages{path: p.path, file: p.file, head: p.head, seen: newBitset(p.head.high), free: p.free}
+	return &pages{pageFile: p.pageFile, seen: newBitset(p.head.high), free: p.free}
 }
 
 func (p *pages) join(other *pages) error {
@@ -208,11 +235,11 @@ func (p *pages) join(other *pages) error {
 }
 
 // elements hands over what stands on one page, in order.
-func (p *pages) elements(page []byte, header pageHeader, low, high []byte, visit func(element) error) error {
+func (f pageFile) elements(page []byte, header pageHeader, low, high []byte, visit func(element) error) error {
 	order, length := binary.NativeEndian, uint64(len(page))
 	expected := uint64(pageHeaderLength + elementLength*header.count)
 	if expected > length {
-		return corrupt(p.path, "page %d has more elements than room", header.id)
+		return corrupt(f.path, "page %d has more elements than room", header.id)
 	}
 	var last []byte
 	for i := range header.count {
@@ -225,14 +252,14 @@ func (p *pages) elements(page []byte, header pageHeader, low, high []byte, visit
 			e.child = order.Uint64(raw[8:])
 		} else {
 			if flags := order.Uint32(raw); flags > 1 {
-				return corrupt(p.path, "page %d holds an element of unknown kind %d", header.id, flags)
+				return corrupt(f.path, "page %d holds an element of unknown kind %d", header.id, flags)
 			}
 			e.bucket = order.Uint32(raw) == 1
 			start, keyLength = uint64(order.Uint32(raw[4:])), uint64(order.Uint32(raw[8:]))
 			valueLength = uint64(order.Uint32(raw[12:]))
 		}
 		if keyLength == 0 || base+start != expected || expected+keyLength+valueLength > length {
-			return corrupt(p.path, "element %d of page %d is not where it should be", i, header.id)
+			return corrupt(f.path, "element %d of page %d is not where it should be", i, header.id)
 		}
 		e.key = page[expected : expected+keyLength]
 		e.both = page[expected : expected+keyLength+valueLength]
@@ -240,7 +267,7 @@ func (p *pages) elements(page []byte, header pageHeader, low, high []byte, visit
 		expected += keyLength + valueLength
 		if i == 0 && low != nil && bytes.Compare(e.key, low) < 0 ||
 			i > 0 && bytes.Compare(e.key, last) <= 0 || high != nil && bytes.Compare(e.key, high) >= 0 {
-			return corrupt(p.path, "element %d of page %d is out of order", i, header.id)
+			return corrupt(f.path, "element %d of page %d is out of order", i, header.id)
 		}
 		last = e.key
 		if err := visit(e); err != nil {
@@ -258,16 +285,16 @@ type bucketRoot struct {
 	inline []byte
 }
 
-func (p *pages) parseBucket(value []byte) (bucketRoot, error) {
+func (f pageFile) parseBucket(value []byte) (bucketRoot, error) {
 	if len(value) < bucketHeadLength {
-		return bucketRoot{}, corrupt(p.path, "a bucket of %d bytes is too short", len(value))
+		return bucketRoot{}, corrupt(f.path, "a bucket of %d bytes is too short", len(value))
 	}
 	order := binary.NativeEndian
 	b := bucketRoot{page: order.Uint64(value), sequence: order.Uint64(value[8:])}
 	if b.page == 0 {
 		b.inline = bytes.Clone(value[bucketHeadLength:])
 		if len(b.inline) < pageHeaderLength {
-			return bucketRoot{}, corrupt(p.path, "a bucket of %d bytes is too short", len(value))
+			return bucketRoot{}, corrupt(f.path, "a bucket of %d bytes is too short", len(value))
 		}
 	}
 	return b, nil
@@ -278,18 +305,23 @@ func (p *pages) bucket(b bucketRoot, visit func(element) error) error {
 	if b.inline == nil {
 		return p.tree(b.page, 1, nil, nil, visit)
 	}
-	header := parsePageHeader(b.inline)
+	return p.small(b.inline, visit)
+}
+
+// small hands over the elements of a bucket that is a value of its parent.
+func (f pageFile) small(page []byte, visit func(element) error) error {
+	header := parsePageHeader(page)
 	if header.flags != leafFlag || header.overflow != 0 || header.id != 0 {
-		return corrupt(p.path, "a small bucket is not what it should be")
+		return corrupt(f.path, "a small bucket is not what it should be")
 	}
 	// A small bucket is as long as its elements, which shows a changed count.
 	length := pageHeaderLength + elementLength*header.count
-	err := p.elements(b.inline, header, nil, nil, func(e element) error {
+	err := f.elements(page, header, nil, nil, func(e element) error {
 		length += len(e.key) + len(e.value)
 		return visit(e)
 	})
-	if err == nil && length != len(b.inline) {
-		return corrupt(p.path, "a small bucket has %d bytes instead of %d", len(b.inline), length)
+	if err == nil && length != len(page) {
+		return corrupt(f.path, "a small bucket has %d bytes instead of %d", len(page), length)
 	}
 	return err
 }

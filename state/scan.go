@@ -63,6 +63,7 @@ func scanPages[T any](
 			entries := s.cursor(bucket)
 			var last []byte
 			for key, value := entries.Seek(after); bytes.HasPrefix(key, prefix) && key != nil && len(page) < size; key, value = entries.Next() {
+				l.touched(s.tx, 1)
 				each, err := decode(s, key, value)
 				if err != nil {
 					return err

@@ -15,6 +15,9 @@ type snapshot struct {
 	recent recentAt
 	// enterprises are those of the documents, or more.
 	enterprises *enterprises
+	// trees are what tx sees, for single keys; nil where tx writes, and sees what it has put.
+	trees *trees
+	last  *leafPage
 	// over are the overlays, the uppermost last.
 	over []overlay
 }
@@ -35,11 +38,18 @@ func (s snapshot) get(bucket string, key []byte) []byte {
 	if value, known := s.recent.get(bucket, key); known {
 		return value
 	}
-	s.l.touched(s.tx, 1)
-	return s.tx.Bucket([]byte(bucket)).Get(key)
+	if s.trees == nil {
+		return s.tx.Bucket([]byte(bucket)).Get(key)
+	}
+	value, err := s.trees.get(bucket, key, s.last)
+	if err != nil {
+		panic(err) // guard makes it an error, as it does of bbolt's panics
+	}
+	return value
 }
 
 func (s snapshot) cursor(bucket string) cursor {
+	s.l.touched(s.tx, walkWeight)
 	c := s.recent.cursor(bucket, s.tx.Bucket([]byte(bucket)).Cursor())
 	for _, o := range s.over {
 		c = o.cursor(bucket, c)

@@ -99,6 +99,24 @@ var logging = []mutation{
 		red:   []test{{"state", "TestWhatTheLogHoldsIsThere"}},
 	},
 	{
+		name: "lookup-trees", money: true,
+		takes: "the look at which transaction the trees are of: a record stored since is not found, and created again",
+		edits: []edit{{"state/trees.go", " && known.id == tx.ID() {\n", " && known.id > 0 {\n"}},
+		red:   []test{{"state", "TestALookupSeesWhatTheTreesHaveBecome"}},
+	},
+	{
+		name: "lookup-unsound", money: true,
+		takes: "the error of a lookup: a page that cannot be read is taken for a record that is not there",
+		edits: []edit{{"state/snapshot.go", "\tif err != nil {\n\t\tpanic(err) ", "\tif err != nil {\n\t\treturn nil "}},
+		red:   []test{{"state", "TestAPageDamagedUnderAnOpenLedgerIsAnError"}},
+	},
+	{
+		name: "lookup-bounds", money: true,
+		takes: "the bounds of a leaf: a reference that leads elsewhere makes records look absent",
+		edits: []edit{{"state/trees.go", "t.elements(page.bytes, page.header, low, high, wanted.visit)", "t.elements(page.bytes, page.header, nil, nil, wanted.visit)"}},
+		red:   []test{{"state", "TestADamagedPageIsNoMissingKey"}},
+	},
+	{
 		name:  "log-read",
 		takes: "what the log holds when something is read: a conflict with it is not seen",
 		edits: []edit{{"state/snapshot.go", "\tif value, known := s.recent.get(bucket, key); known {\n", "\tif value, known := s.recent.get(\"\", key); known {\n"}},
