@@ -75,7 +75,7 @@ const (
 	putWeight  = 8 // it reads several pages, and no two puts of a fold are near each other
 	// mostMapped is how much of all files may have been mapped since the ledger was opened,
 	// in bytes.
-	mostMapped = 32 << 20
+	mostMapped = 8 << 20
 	letGoEvery = time.Millisecond / 2
 )
 

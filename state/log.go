@@ -29,6 +29,10 @@ const (
 	// logGroup is the largest group that goes to the log, in bytes. What is larger would
 	// gain little, and be written twice.
 	logGroup = 64 << 10
+	// logKeys is how many keys the log may speak of before it is folded, where the file is
+	// larger than what may be mapped of it. A fold maps the pages in which they stand, with
+	// the neighbours of each.
+	logKeys = 1024
 
 	keyLog   = "log"
 	keyEpoch = "epoch"    // of meta
@@ -149,7 +153,8 @@ func (l *Ledger) append(group *staging) (bool, error) {
 		l.log.encoded = nil // it would stay that large
 		return false, nil
 	}
-	if !l.log.open.Fits(len(l.log.encoded)) {
+	crowded := l.recent.Load().size() >= logKeys && group.trees.size() > mostMapped
+	if crowded || !l.log.open.Fits(len(l.log.encoded)) {
 		if err := l.fold(); err != nil {
 			return false, err
 		}

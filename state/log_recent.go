@@ -51,6 +51,17 @@ func (r *recent) add(group overlay, sequence uint64) {
 	}
 }
 
+// size is how many keys the groups speak of.
+func (r *recent) size() int {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	n := 0
+	for _, of := range r.buckets {
+		n += len(of)
+	}
+	return n
+}
+
 // now is the present state.
 func (r *recent) now() recentAt {
 	r.mu.RLock()

@@ -67,6 +67,9 @@ func newTrees(path string, file io.ReaderAt, tx *bolt.Tx) *trees {
 	return t
 }
 
+// size is that of the pages in use, in bytes.
+func (t *trees) size() int64 { return int64(t.head.high) * t.head.pageSize }
+
 // findRoots tells where each bucket stands.
 func (t *trees) findRoots() (map[string]bucketRoot, error) {
 	roots := make(map[string]bucketRoot)
