@@ -6,7 +6,6 @@ import (
 	"context"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 
 	"golang.org/x/term"
@@ -14,13 +13,9 @@ import (
 	"github.com/preauth-sync/preauth-sync/internal/cli"
 )
 
-// collectAt lets the heap grow by half before it is collected. The program idles
-// beside others on a small machine: its memory is worth more than its processor time.
-const collectAt = 50
-
 func main() {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(collectAt)
+		keepHeap()
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	go func() {

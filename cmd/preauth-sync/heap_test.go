@@ -1,0 +1,51 @@
+package main
+
+import (
+	"runtime"
+	"testing"
+)
+
+func TestTheHeapGrowsToItsFloorAndThenByHalf(t *testing.T) {
+	const mebi = 1 << 20
+	for _, c := range []struct {
+		name        string
+		alive, goal uint64
+	}{
+		{"nothing has been collected yet", 0, heapFloor},
+		{"less is alive than a heap begins with", mebi, heapFloor},
+		{"a backfill", 10 * mebi, heapFloor},
+		{"half above what is alive is the floor", heapFloor * 2 / 3, heapFloor},
+		{"more is alive than the floor", 100 * mebi, 150 * mebi},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			// The runtime takes its first goal for what would be alive at 100 percent.
+			alive := max(c.alive, heapStart)
+			goal := alive + alive*uint64(growth(c.alive))/100
+			if goal > c.goal || goal < c.goal-mebi {
+				t.Errorf("it is collected at %d bytes, not at %d", goal, c.goal)
+			}
+		})
+	}
+}
+
+func TestEachCollectionIsToldUntilItIsEnough(t *testing.T) {
+	const enough = 3
+	told := make(chan int, 1)
+	times := 0
+	afterEachCollection(func() bool {
+		times++
+		told <- times
+		return times < enough
+	})
+	for want := 1; want <= enough; {
+		runtime.GC()
+		select {
+		case got := <-told:
+			if got != want {
+				t.Fatalf("told %d times, not %d", got, want)
+			}
+			want++
+		default: // what is cleaned up is told some time after the collection
+		}
+	}
+}
