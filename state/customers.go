@@ -70,7 +70,8 @@ func (c customer) encode(key []byte) []byte {
 	if c.read == 0 && !c.pending() {
 		return nil
 	}
-	body := binary.AppendUvarint(nil, c.read)
+	body := make([]byte, 0, 2*binary.MaxVarintLen64+idLength*len(c.ids)+checksumLength)
+	body = binary.AppendUvarint(body, c.read)
 	body = binary.AppendUvarint(body, c.beyond)
 	for _, id := range c.ids {
 		body = append(body, id[:]...)
@@ -87,12 +88,12 @@ func (s *stager) unfinished(t transition) error {
 		return nil
 	}
 	if was {
-		if err := s.setUnfinished(t.old, false); err != nil {
+		if err := s.setUnfinished(*t.old, false); err != nil {
 			return err
 		}
 	}
 	if is {
-		return s.setUnfinished(t.now, true)
+		return s.setUnfinished(*t.now, true)
 	}
 	return nil
 }

@@ -21,8 +21,11 @@ import (
 // Sinks count their identities up, so the owners of sixteen that follow each other stand
 // in one document: a bit for each that has one, the first the lowest, then their Ids.
 
-// identitiesOf is how many identities stand in one document.
-const identitiesOf = 16
+const (
+	// identitiesOf is how many identities stand in one document.
+	identitiesOf = 16
+	maskLength   = 2
+)
 
 // owners are those of a document's identities.
 type owners struct {
@@ -33,7 +36,8 @@ type owners struct {
 // identityKey gives the key of the document that an identity stands in, and its position
 // there.
 func identityKey(sink string, identity int64) (key []byte, at int) {
-	key = append([]byte(sink), 0)
+	key = append(make([]byte, 0, len(sink)+1+seqLength), sink...)
+	key = append(key, 0)
 	return binary.BigEndian.AppendUint64(key, uint64(identity)/identitiesOf), int(uint64(identity) % identitiesOf)
 }
 
@@ -66,7 +70,8 @@ func (o owners) encode(key []byte) []byte {
 	if o.mask == 0 {
 		return nil
 	}
-	body := binary.BigEndian.AppendUint16(nil, o.mask)
+	body := make([]byte, 0, maskLength+idLength*len(o.ids)+checksumLength)
+	body = binary.BigEndian.AppendUint16(body, o.mask)
 	for _, id := range o.ids {
 		body = append(body, id[:]...)
 	}
@@ -81,13 +86,13 @@ func (l *Ledger) decodeOwners(key, value []byte) (o owners, err error) {
 	if err != nil {
 		return o, l.fault(bucketIdentities, key, err)
 	}
-	const maskLength = 2
 	if len(body) > maskLength {
 		o.mask = binary.BigEndian.Uint16(body)
 	}
 	if o.mask == 0 || len(body) != maskLength+idLength*bits.OnesCount16(o.mask) {
 		return o, l.fault(bucketIdentities, key, fmt.Errorf("it has %d bytes for the mask %x", len(body), o.mask))
 	}
+	o.ids = make([]uuid.UUID, 0, len(body)/idLength+1) // one more is often set
 	for id := range slices.Chunk(body[maskLength:], idLength) {
 		o.ids = append(o.ids, uuid.UUID(id))
 	}
@@ -154,7 +159,7 @@ func (s *stager) identities(property *plan.Property) error {
 		if t.old.Identity == 0 || t.old.Identity == t.now.Identity {
 			continue
 		}
-		sink, err := s.claimed(t.old)
+		sink, err := s.claimed(*t.old)
 		if err != nil {
 			return err
 		}

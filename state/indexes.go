@@ -51,11 +51,11 @@ func parkedSince(key []byte) time.Time {
 
 // reindex moves a record from where an index has it to where it belongs.
 func (s *stager) reindex(index recordIndex, t transition) error {
-	was, err := index.key(t.old)
+	was, err := index.key(*t.old)
 	if err != nil {
 		return err
 	}
-	is, err := index.key(t.now)
+	is, err := index.key(*t.now)
 	if err != nil || bytes.Equal(was, is) {
 		return err
 	}

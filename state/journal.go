@@ -23,6 +23,8 @@ const journalLength = 1 << 10
 type document struct {
 	key      []byte
 	old, now plan.Record
+	// put tells that the batch puts the record.
+	put bool
 	// lines are those that stand with the record, and last is the newest one's number, 0
 	// before the first. The number stays when the line is left out.
 	lines []plan.Entry
@@ -151,15 +153,12 @@ func (l *Ledger) Journal(ctx context.Context, id preauth.ID) ([]plan.Entry, erro
 // journal appends lines, each to its record's, which is stored or in the batch.
 func (s *stager) journal(entries []plan.Entry) error {
 	for _, e := range entries {
-		if _, err := idKey(e.ID); err != nil {
-			return fmt.Errorf("a journal line: %w", err)
-		}
 		if int(e.Phase) >= len(plan.Phases()) || e.Action > plan.Capture {
 			return fmt.Errorf("a journal line of %s with phase %d and action %d", e.ID, e.Phase, e.Action)
 		}
 		d, err := s.document(e.ID)
 		if err != nil {
-			return err
+			return fmt.Errorf("a journal line: %w", err)
 		}
 		if d.now.Revision == 0 {
 			return fmt.Errorf("a journal line of %s, of which there is no record", e.ID)

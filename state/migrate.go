@@ -218,7 +218,7 @@ func (m *migration) strays(journal *earlierJournal, upTo []byte) error {
 
 func (m *migration) record(d document) error {
 	m.counted.count(d.now, 1)
-	t := transition{now: d.now}
+	t := transition{old: &d.old, now: &d.now}
 	if err := m.s.unfinished(t); err != nil {
 		return err
 	}

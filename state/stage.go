@@ -20,6 +20,8 @@ type staging struct {
 	known  *known
 	// changes are those of the tallies.
 	changes tallies
+	// before is what the keys stood for that the batch under way has written, in order.
+	before []undone
 }
 
 func (l *Ledger) stage(stored snapshot) *staging {
@@ -49,6 +51,7 @@ func (g *staging) finish() error {
 }
 
 func (g *staging) stager() *stager {
+	g.before = g.before[:0]
 	s := &stager{snapshot: g.under(g.writes), group: g, sequence: g.known.sequence, documents: make(map[preauth.ID]*document, 1)}
 	s.enterprises = g.known.enterprises
 	return s
@@ -100,8 +103,6 @@ func (l *Ledger) storeAll(tx *bolt.Tx, writes overlay, sequence uint64) error {
 type stager struct {
 	snapshot
 	group *staging
-	// before is what the keys stood for that it has written, in order.
-	before []undone
 	// documents are those of the records that the batch is about, and order is that in
 	// which they came.
 	documents map[preauth.ID]*document
@@ -127,18 +128,18 @@ type undone struct {
 }
 
 // transition is a record as it is stored, zero for none, and as it will be.
-type transition struct{ old, now plan.Record }
+type transition struct{ old, now *plan.Record }
 
 // write puts a value among the group's writes; nil deletes the key.
 func (s *stager) write(bucket string, key, value []byte) {
 	was, known := s.group.writes.get(bucket, key)
-	s.before = append(s.before, undone{bucket: bucket, key: key, value: was, known: known})
+	s.group.before = append(s.group.before, undone{bucket: bucket, key: key, value: was, known: known})
 	s.group.writes.put(bucket, key, value)
 }
 
 // undo takes all writes back.
 func (s *stager) undo() {
-	for _, each := range slices.Backward(s.before) {
+	for _, each := range slices.Backward(s.group.before) {
 		if each.known {
 			s.group.writes.put(each.bucket, each.key, each.value)
 		} else {
@@ -198,20 +199,15 @@ func (s *stager) put(bucket string, key []byte, wire any) error {
 }
 
 // conflict compares a stored revision (0 for none) with the one that was read.
-func conflict(what string, stored, read uint64) error {
+func conflict(what, name string, stored, read uint64) error {
 	if stored == read {
 		return nil
 	}
-	return fmt.Errorf("%s is at revision %d and was read at %d: %w", what, stored, read, plan.ErrConflict)
+	return fmt.Errorf("%s %s is at revision %d and was read at %d: %w", what, name, stored, read, plan.ErrConflict)
 }
 
 func (s *stager) records(records []plan.Record, property *plan.Property) error {
-	seen := make(map[preauth.ID]bool, len(records))
 	for _, r := range records {
-		if seen[r.ID] {
-			return fmt.Errorf("record %s stands twice in one batch", r.ID)
-		}
-		seen[r.ID] = true
 		if err := s.record(r); err != nil {
 			return err
 		}
@@ -228,12 +224,15 @@ func (s *stager) record(r plan.Record) error {
 	if err != nil {
 		return err
 	}
-	if err := conflict("record "+string(r.ID), d.old.Revision, r.Revision); err != nil {
+	if d.put {
+		return fmt.Errorf("record %s stands twice in one batch", r.ID)
+	}
+	if err := conflict("record", string(r.ID), d.old.Revision, r.Revision); err != nil {
 		return err
 	}
-	t := transition{old: d.old, now: r}
-	d.now = r
+	d.now, d.put = r, true
 	d.now.Revision++
+	t := transition{old: &d.old, now: &d.now}
 	if err := s.unfinished(t); err != nil {
 		return err
 	}
@@ -244,11 +243,11 @@ func (s *stager) record(r plan.Record) error {
 	}
 	s.transitions = append(s.transitions, t)
 	if t.old.Revision > 0 {
-		if err := s.forget(t.old); err != nil {
+		if err := s.forget(*t.old); err != nil {
 			return err
 		}
 	}
-	return s.forget(t.now)
+	return s.forget(*t.now)
 }
 
 func (s *stager) property(p *plan.Property) error {
@@ -263,7 +262,7 @@ func (s *stager) property(p *plan.Property) error {
 	if err != nil {
 		return err
 	}
-	if err := conflict("property "+string(p.Enterprise), old.Revision, p.Revision); err != nil {
+	if err := conflict("property", string(p.Enterprise), old.Revision, p.Revision); err != nil {
 		return err
 	}
 	wire, err := toWireProperty(*p)
@@ -286,7 +285,7 @@ func (s *stager) sink(sink *plan.Sink) error {
 	if err != nil {
 		return err
 	}
-	if err := conflict("sink "+sink.Name, old.Revision, sink.Revision); err != nil {
+	if err := conflict("sink", sink.Name, old.Revision, sink.Revision); err != nil {
 		return err
 	}
 	wire, err := toWireSink(*sink)

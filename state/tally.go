@@ -30,7 +30,7 @@ func newTally() plan.Tally {
 	}
 }
 
-// count adds a record so many times, or takes it away.
+// count adds a record once (1), or takes it away (-1).
 func (t tallies) count(r plan.Record, times int) {
 	tally, ok := t[r.Enterprise]
 	if !ok {
@@ -43,7 +43,10 @@ func (t tallies) count(r plan.Record, times int) {
 	}
 	stake := r.AtStake()
 	if sum := amountsAt(tally, r.Risk()); sum != nil {
-		addAmount(sum, stake.Currency, stake.Amount.Mul(decimal.NewFromInt(int64(times))))
+		if times < 0 {
+			stake.Amount = stake.Amount.Neg()
+		}
+		addAmount(sum, stake.Currency, stake.Amount)
 	}
 }
 
@@ -65,9 +68,9 @@ func amountsAt(t plan.Tally, risk plan.Risk) map[string]decimal.Decimal {
 func (t tallies) move(transitions []transition) {
 	for _, each := range transitions {
 		if each.old.Revision > 0 {
-			t.count(each.old, -1)
+			t.count(*each.old, -1)
 		}
-		t.count(each.now, 1)
+		t.count(*each.now, 1)
 	}
 }
 

@@ -126,13 +126,13 @@ var passing = []mutation{
 	{
 		name: "pass-record", money: true,
 		takes: "forgetting the pass over the customer of a record that is put: what has become of it is not seen",
-		edits: []edit{{"state/stage.go", "\treturn s.forget(t.now)\n", "\treturn nil\n"}},
+		edits: []edit{{"state/stage.go", "\treturn s.forget(*t.now)\n", "\treturn nil\n"}},
 		red:   []test{{"state", "TestStateIsALedger"}},
 	},
 	{
 		name:  "pass-moved",
 		takes: "forgetting the pass over the customer that a record was of",
-		edits: []edit{{"state/stage.go", "\t\tif err := s.forget(t.old); err != nil {\n", "\t\tif err := s.forget(plan.Record{}); err != nil {\n"}},
+		edits: []edit{{"state/stage.go", "\t\tif err := s.forget(*t.old); err != nil {\n", "\t\tif err := s.forget(plan.Record{}); err != nil {\n"}},
 		red:   []test{{"state", "TestStateIsALedger"}},
 	},
 	{
