@@ -20,8 +20,11 @@ var errChecksum = errors.New("its checksum does not match")
 
 func checksum(bucket string, key, body []byte) uint32 {
 	table := crc32.MakeTable(crc32.Castagnoli)
-	sum := crc32.Update(0, table, []byte(bucket))
-	sum = crc32.Update(sum, table, key)
+	sum := ^uint32(0)
+	for i := range len(bucket) { // a string is not copied for it
+		sum = table[byte(sum)^bucket[i]] ^ sum>>8
+	}
+	sum = crc32.Update(^sum, table, key)
 	return crc32.Update(sum, table, body)
 }
 

@@ -45,8 +45,10 @@ func (r *recent) add(group overlay, sequence uint64) {
 			of = make(map[string]*written, len(values))
 			r.buckets[bucket] = of
 		}
+		added := make([]written, 0, len(values)) // what is added together goes together
 		for key, value := range values {
-			of[key] = &written{group: len(r.sequences), value: value, before: of[key]}
+			added = append(added, written{group: len(r.sequences), value: value, before: of[key]})
+			of[key] = &added[len(added)-1]
 		}
 	}
 }

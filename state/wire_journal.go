@@ -45,6 +45,7 @@ const (
 	hasReason     = 1 << 14
 	hasNote       = 1 << 15
 	flagsLength   = 2
+	usualLine     = 64 // most lines take less
 )
 
 // lineEvents are the events of journal lines. Their positions are stored: new ones go at
@@ -75,10 +76,11 @@ func encodeLines(of owner, lines []plan.Entry) []byte {
 	if len(lines) == 0 {
 		return nil
 	}
-	first, last := lines[0], lines[len(lines)-1]
-	above := plan.Entry{Seq: first.Seq - 1, At: first.At}
-	var b []byte
-	for n, e := range lines {
+	first, last := &lines[0], &lines[len(lines)-1]
+	above := &plan.Entry{Seq: first.Seq - 1, At: first.At}
+	b := make([]byte, 0, usualLine*len(lines))
+	for n := range lines {
+		e := &lines[n]
 		w := lineWriter{b: append(b, make([]byte, flagsLength)...), start: len(b), of: of, above: above}
 		if n == 0 {
 			w.b = binary.AppendUvarint(w.b, last.Seq-e.Seq)
@@ -96,11 +98,11 @@ type lineWriter struct {
 	b     []byte
 	start int
 	of    owner
-	above plan.Entry
+	above *plan.Entry
 	flags uint16
 }
 
-func (w *lineWriter) line(e plan.Entry) []byte {
+func (w *lineWriter) line(e *plan.Entry) []byte {
 	number := max(slices.Index(lineEvents[:], e.Event), 0)
 	if w.b = binary.AppendUvarint(w.b, uint64(number)); number == 0 {
 		w.text(e.Event)
@@ -149,15 +151,17 @@ func (w *lineWriter) optional(flag uint16, text string) {
 
 // name stores the name of a cycle or a request.
 func (w *lineWriter) name(shift int, name, above string) {
-	id, err := idKey(preauth.ID(name))
-	switch {
-	case name == "":
-	case name == above:
+	switch name {
+	case "":
+		return
+	case above:
 		w.how(shift, asAbove)
-	case err == nil:
+		return
+	}
+	if id, err := idKey(preauth.ID(name)); err == nil {
 		w.how(shift, isGiven)
 		w.b = append(w.b, id...)
-	default:
+	} else {
 		w.how(shift, isText)
 		w.text(name)
 	}
