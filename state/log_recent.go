@@ -95,12 +95,20 @@ func (s recentAt) get(bucket string, key []byte) (value []byte, known bool) {
 	}
 	s.recent.mu.RLock()
 	defer s.recent.mu.RUnlock()
-	for w := s.recent.buckets[bucket][string(key)]; w != nil; w = w.before {
-		if w.group <= s.groups {
-			return w.value, true
-		}
+	if w := s.newest(s.recent.buckets[bucket][string(key)]); w != nil {
+		return w.value, true
 	}
 	return nil, false
+}
+
+// newest gives what the groups say of a key that was written last in w, nil for nothing.
+func (s recentAt) newest(w *written) *written {
+	for ; w != nil; w = w.before {
+		if w.group <= s.groups {
+			return w
+		}
+	}
+	return nil
 }
 
 func (s recentAt) cursor(bucket string, under cursor) cursor {
@@ -126,12 +134,16 @@ func (s recentAt) overlay() overlay {
 	if s.groups == 0 {
 		return all
 	}
+	s.recent.mu.RLock()
+	defer s.recent.mu.RUnlock()
 	for bucket, of := range s.recent.buckets {
-		for key := range of {
-			if value, known := s.get(bucket, []byte(key)); known {
-				all.put(bucket, []byte(key), value)
+		values := make(map[string][]byte, len(of))
+		for key, last := range of {
+			if w := s.newest(last); w != nil {
+				values[key] = w.value
 			}
 		}
+		all[bucket] = values
 	}
 	return all
 }
