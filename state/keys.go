@@ -67,7 +67,7 @@ const (
 // what is read back is what was put in, and no zeros, which stand for none.
 func idKey(id preauth.ID) ([]byte, error) {
 	u, err := uuid.Parse(string(id))
-	if err != nil || u == uuid.Nil || len(id) != canonicalLength || strings.ContainsAny(string(id), "ABCDEF") {
+	if err != nil || u == uuid.Nil || len(id) != canonicalLength || strings.ToLower(string(id)) != string(id) {
 		return nil, fmt.Errorf("%.64q cannot be an Id in the state file: %w", string(id), preauth.ErrNotUUID)
 	}
 	return u[:], nil

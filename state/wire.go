@@ -80,10 +80,14 @@ type wireRecord struct {
 }
 
 func toWireRecord(r plan.Record, enterprise uint16) (wireRecord, error) {
+	seen, same := r.Seen, sameMoney(r.Seen.Amount, r.Amount)
+	if same {
+		seen.Amount = preauth.Money{}
+	}
 	w := wireRecord{
 		Revision: r.Revision, Enterprise: uint64(enterprise), Phase: uint8(r.Phase), Identity: r.Identity, Unsure: r.Unsure,
 		Generation: r.Generation, Amount: toWireMoney(r.Amount), PaymentMethodID: r.PaymentMethodID,
-		Aged: r.Aged, Sends: r.Sends, Seen: toWireObservation(r.Seen), History: uint8(r.History), Missing: r.Missing,
+		Aged: r.Aged, Sends: r.Sends, Seen: toWireObservation(seen), AmountSeen: same, History: uint8(r.History), Missing: r.Missing,
 		Park: toWirePark(r.Park), Updated: toMillis(r.Updated),
 	}
 	var err error
@@ -94,9 +98,6 @@ func toWireRecord(r plan.Record, enterprise uint16) (wireRecord, error) {
 	if held := toMillis(r.HeldSince); held != 0 {
 		before := w.Updated - held
 		w.Held = &before
-	}
-	if sameMoney(r.Seen.Amount, r.Amount) {
-		w.Seen.Amount, w.AmountSeen = nil, true
 	}
 	if i := r.Intent; i != nil {
 		w.Intent = &wireIntent{
