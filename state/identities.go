@@ -222,8 +222,27 @@ func (s *stager) sinkOf(enterprise preauth.ID, property *plan.Property) (string,
 	if err != nil {
 		return "", err
 	}
-	stored, _, err := s.l.property(key, s.get(bucketProperties, key))
-	return stored.Sink, err
+	return s.group.property.sinkOf(s.l, key, s.get(bucketProperties, key))
+}
+
+// lastProperty is the property whose sink was asked for last, as it was then: nearly
+// always the next question is about the same.
+type lastProperty struct {
+	key, value []byte
+	sink       string
+}
+
+// sinkOf decodes a property, unless it is the last one as it was.
+func (p *lastProperty) sinkOf(l *Ledger, key, value []byte) (string, error) {
+	if p.key != nil && bytes.Equal(key, p.key) && bytes.Equal(value, p.value) {
+		return p.sink, nil
+	}
+	stored, _, err := l.property(key, value)
+	if err != nil {
+		return "", err
+	}
+	*p = lastProperty{key: key, value: bytes.Clone(value), sink: stored.Sink}
+	return p.sink, nil
 }
 
 // claimed finds under which sink a record holds its identity.

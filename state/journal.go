@@ -179,15 +179,16 @@ func (s *stager) document(id preauth.ID) (*document, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := document{key: key}
+	d := s.group.room()
+	*d = document{key: key}
 	if value := s.get(bucketRecords, key); value != nil {
-		if d, err = s.decodeDocument(id, key, value, true); err != nil {
+		if *d, err = s.decodeDocument(id, key, value, true); err != nil {
 			return nil, err
 		}
 	}
-	s.documents[id] = &d
-	s.order = append(s.order, &d)
-	return &d, nil
+	s.documents[id] = d
+	s.order = append(s.order, d)
+	return d, nil
 }
 
 // putDocuments puts the records of a batch with their journals.

@@ -20,8 +20,12 @@ type staging struct {
 	known  *known
 	// changes are those of the tallies.
 	changes tallies
-	// before is what the keys stood for that the batch under way has written, in order.
+	// before is what the keys stood for that the batch under way has written, in order, and
+	// spare is the memory of documents of batches before it.
 	before []undone
+	spare  []*document
+	// property is the one whose sink was asked for last.
+	property lastProperty
 }
 
 func (l *Ledger) stage(stored snapshot) *staging {
@@ -31,6 +35,7 @@ func (l *Ledger) stage(stored snapshot) *staging {
 // add stages one more batch, on top of those before it.
 func (g *staging) add(batch plan.Batch) error {
 	s := g.stager()
+	defer func() { g.spare = append(g.spare, s.order...) }()
 	if err := s.batch(batch); err != nil {
 		s.undo()
 		return err
@@ -67,6 +72,17 @@ func (g *staging) take(s *stager) {
 	if s.token {
 		g.known.tokens++
 	}
+}
+
+// room gives memory for a document of the batch under way.
+func (g *staging) room() *document {
+	last := len(g.spare) - 1
+	if last < 0 {
+		return new(document)
+	}
+	d := g.spare[last]
+	g.spare = g.spare[:last]
+	return d
 }
 
 // apply stores what a group writes in the trees.
