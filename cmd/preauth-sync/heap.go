@@ -7,18 +7,20 @@ import (
 )
 
 // The program idles beside others on a small machine: its memory is worth more than its
-// processor time, so the heap is collected once it has grown by half. But of a backfill a
-// few MiB are alive, half of which is allocated by a hundred creates, and collecting took
-// a quarter of its processor time. So the heap has a floor. The runtime knows a percentage
+// processor time, so the heap is collected once it has grown by half. But in a backfill
+// some ten MiB are alive, and two hundred creates allocate half of that: collecting took a
+// quarter of its processor time. So the heap has a floor. The runtime knows a percentage
 // and no floor; the percentage therefore follows what is alive.
 const (
 	// collectAt is by how much the heap grows before it is collected, in percent.
 	collectAt = 50
-	// heapFloor is up to where it grows in any case, in bytes: a cycle over 250,000 customers
-	// in which nothing has changed takes no less.
+	// heapFloor is how large it grows in any case, in bytes. With more a backfill gains
+	// little, and a cycle over 250,000 customers would need more memory than without a floor.
 	heapFloor = 32 << 20
-	// heapStart is where the runtime collects for the first time at 100 percent, in bytes.
-	heapStart = 4 << 20
+	// leastAlive is what counts as alive at the least, in bytes. The percentage follows some
+	// time after a collection, and until then the last one is that of what is alive now: it
+	// must not be too high for that.
+	leastAlive = heapFloor / 4
 )
 
 // keepHeap sets the percentage now and after each collection.
@@ -33,7 +35,7 @@ func keepHeap() {
 
 // growth is by how much a heap may grow of which so many bytes are alive, in percent.
 func growth(alive uint64) int {
-	return max(collectAt, int(heapFloor*100/max(alive, heapStart))-100)
+	return max(collectAt, int(heapFloor*100/max(alive, leastAlive))-100)
 }
 
 // afterEachCollection calls f now, and after each collection for as long as f says so.
