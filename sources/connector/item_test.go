@@ -138,3 +138,16 @@ func TestAnIdIsThatOfTheParser(t *testing.T) {
 		}
 	}
 }
+
+func TestEachByteAtEachPlaceOfAnID(t *testing.T) {
+	usual := string(customer(0xabcdef19))
+	for at := range len(usual) {
+		for c := range 256 {
+			text := usual[:at] + string([]byte{byte(c)}) + usual[at+1:]
+			want, err := preauth.ParseID(text)
+			if got := isID(preauth.ID(text)); got != (err == nil && string(want) == text) || got != isID([]byte(text)) {
+				t.Errorf("%q is an Id: %t", text, got)
+			}
+		}
+	}
+}

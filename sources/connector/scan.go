@@ -1,6 +1,9 @@
 package connector
 
-import "slices"
+import (
+	"math/bits"
+	"slices"
+)
 
 // Limits of what is plain, beside maxDepth. They keep it far below maxValueBytes.
 const (
@@ -84,11 +87,11 @@ func (s *scanner) name() []byte {
 		s.giveUp()
 		return nil
 	}
-	from, end := s.at+1, s.at+1
-	for end < min(len(s.text), from+maxPlainName) && kinds[s.text[end]] == ordinary {
+	from, end := s.at+1, s.ordinaryEnd(s.at+1)
+	for end < len(s.text) && kinds[s.text[end]] == ordinary {
 		end++
 	}
-	if s.at = end; s.next() != '"' {
+	if s.at = end; s.next() != '"' || end-from > maxPlainName {
 		s.giveUp()
 		return nil
 	}
@@ -177,7 +180,7 @@ func isNotOrdinary(c byte) bool { return kinds[c] != ordinary }
 
 // skipString reads over a string. What it would be as text is not looked into.
 func (s *scanner) skipString() {
-	for i := s.at + 1; i < len(s.text); i++ {
+	for i := s.ordinaryEnd(s.at + 1); i < len(s.text); i = s.ordinaryEnd(i + 1) {
 		switch kinds[s.text[i]] {
 		case ordinary, beyondASCII:
 		case quote:
@@ -196,6 +199,20 @@ func (s *scanner) skipString() {
 		}
 	}
 	s.giveUp()
+}
+
+// ordinaryEnd gives the first place from i on whose byte is not ordinary. The last bytes
+// of the text, fewer than wordSize, are left to be looked at one by one.
+func (s *scanner) ordinaryEnd(i int) int {
+	for ; i+wordSize <= len(s.text); i += wordSize {
+		text := word(s.text, i)
+		odd := below(text, ' ') | below(text^'"'*everyByte, 1) | below(text^'\\'*everyByte, 1) |
+			(text|(text+everyByte))&(highest*everyByte)
+		if odd != 0 {
+			return i + bits.TrailingZeros64(odd)/wordSize
+		}
+	}
+	return i
 }
 
 // escaped gives the length of an escape after its backslash, 0 where it is none.
