@@ -6,6 +6,7 @@ package preauth
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -34,6 +35,18 @@ func ParseID(s string) (ID, error) {
 		return "", fmt.Errorf("%q: %w", clip(s), ErrNotUUID)
 	}
 	return ID(strings.ToLower(s)), nil // which is s itself in almost every case
+}
+
+// Distinct puts Ids in order and leaves out repetitions, within the slice that it is given.
+// A long list is nearly always in order already, and then only looked at.
+func Distinct(ids []ID) []ID {
+	for i := 1; i < len(ids); i++ {
+		if ids[i-1] >= ids[i] {
+			slices.Sort(ids)
+			return slices.Compact(ids)
+		}
+	}
+	return ids
 }
 
 // IsUUIDForm tells whether a token has the form this program gives its own

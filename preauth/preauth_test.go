@@ -2,6 +2,7 @@ package preauth_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -172,6 +173,18 @@ func TestAnAmountIsSpelledTheSameWithoutADetour(t *testing.T) {
 		_, fraction, _ := strings.Cut(amount.String(), ".")
 		if got := (preauth.Money{Amount: amount}).Decimals(); got != len(fraction) {
 			t.Fatalf("%s has %d decimals", amount, got)
+		}
+	})
+}
+
+func TestDistinctPutsIdsInOrderEachOnce(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		given := rapid.SliceOfN(rapid.SampledFrom([]preauth.ID{"a", "b", "c", "d"}), 0, 6).Draw(t, "given")
+		want := slices.Compact(slices.Sorted(slices.Values(given)))
+		for range 2 { // the second time it is in order already
+			if given = preauth.Distinct(given); !slices.Equal(given, want) {
+				t.Fatalf("gives %v, want %v", given, want)
+			}
 		}
 	})
 }

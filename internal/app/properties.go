@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 
 	"github.com/preauth-sync/preauth-sync/internal/config"
 	"github.com/preauth-sync/preauth-sync/preauth"
@@ -41,8 +40,7 @@ func Customers(cfg config.Customers) (engine.Customers, error) {
 		return bad, err
 	})
 	out.Invalid = append(out.Invalid, bad...)
-	slices.Sort(out.IDs)
-	out.IDs = slices.Compact(out.IDs)
+	out.IDs = preauth.Distinct(out.IDs)
 	return out, err
 }
 
