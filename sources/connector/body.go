@@ -55,7 +55,7 @@ func identify(text []byte, known preauth.Fingerprint) (got preauth.Fingerprint, 
 	if got.Body = bodyPrint(text, known); got.Body != none && got.Body == known.Body {
 		return known, true
 	}
-	got.Entries = entriesPrint(text)
+	got.Entries = entriesPrint(text, known)
 	return got, got.Entries != none && got.Entries == known.Entries
 }
 

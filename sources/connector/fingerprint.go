@@ -4,70 +4,96 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/binary"
 	"math/bits"
 
 	"github.com/preauth-sync/preauth-sync/preauth"
 )
 
-// keySize is the part of a Fingerprint's Body that is the key, in bytes. The rest is a tag.
+// keySize is the part of a half of a Fingerprint that is its key, in bytes. The rest says
+// what the text is under that key.
 const keySize = 16
 
-// bodyPrint gives the Body of a reply's Fingerprint: a random key, that of an earlier
-// reply if there is one, and the GMAC of the text under it. A reply that was written
-// without knowledge of the key passes for another one with a probability of less than
-// 2^-100, whatever the two say: GMAC is a universal hash, and needs no more than a pass at
-// the speed of memory for it. It is zero where the machine may not use AES-GCM.
+// keyed sums texts under a key.
+type keyed struct {
+	key   []byte
+	block cipher.Block
+	gcm   cipher.AEAD
+}
+
+// keyedAs takes the key of a half of an earlier reply's Fingerprint, and a random one if
+// there is none. It is nil where the machine may not use AES-GCM.
+func keyedAs(half [32]byte) *keyed {
+	k := &keyed{key: half[:keySize]}
+	if half == [32]byte{} {
+		_, _ = rand.Read(k.key) // it never fails
+	}
+	var err error
+	if k.block, err = aes.NewCipher(k.key); err != nil {
+		return nil
+	}
+	if k.gcm, err = cipher.NewGCM(k.block); err != nil {
+		return nil
+	}
+	return k
+}
+
+// mac appends the GMAC of a text, of keySize bytes. Whoever does not know the key writes
+// another text of the same GMAC with a probability of less than 2^-100, whatever the two
+// say: it is a universal hash, and needs no more than a pass at the speed of memory.
+func (k *keyed) mac(into, text []byte) []byte {
+	return k.gcm.Seal(into, k.key[:k.gcm.NonceSize()], nil, text)
+}
+
+// half gives that of a Fingerprint.
+func (k *keyed) half(sum []byte) [32]byte { return [32]byte(append(k.key[:keySize:keySize], sum...)) }
+
+// bodyPrint gives the Body of a reply's Fingerprint: the GMAC of the text. It is zero
+// where the machine may not use AES-GCM.
 func bodyPrint(text []byte, known preauth.Fingerprint) (body [32]byte) {
-	key := known.Body[:keySize]
-	if known.Body == ([32]byte{}) {
-		key = make([]byte, keySize)
-		_, _ = rand.Read(key) // it never fails
-	}
-	block, err := aes.NewCipher(key)
-	if err != nil {
+	k := keyedAs(known.Body)
+	if k == nil {
 		return body
 	}
-	gcm, err := cipher.NewGCM(block)
-	if err != nil {
-		return body
-	}
-	copy(body[:], key)
-	gcm.Seal(body[:keySize], key[:gcm.NonceSize()], nil, text)
-	return body
+	return k.half(k.mac(nil, text))
 }
 
 // entriesPrint gives the Entries of a plain reply's Fingerprint, and zero for any other:
-// the sum of the SHA-256 of each entry and of what is around them. Whoever writes all the
-// entries can make two lists of one sum; but that is the PMS, which says what is true of
-// them anyway.
-func entriesPrint(text []byte) (entries [32]byte) {
-	s, sum := scanner{text: text}, sum256{}
-	before, after := s.list(listName, func() { sum.add(sha256.Sum256(s.value())) })
+// the sum of a number for each entry, and of one for what is around them. A number is the
+// encrypted GMAC of its text. Sums of GMACs alone would be equal where two entries have
+// exchanged a part; encrypted ones are as if drawn at random for each text. So whoever
+// does not know the key writes other entries of the same sum with a probability of less
+// than 2^-100.
+func entriesPrint(text []byte, known preauth.Fingerprint) (entries [32]byte) {
+	k := keyedAs(known.Entries)
+	if k == nil {
+		return entries
+	}
+	var sum sum128
+	number := make([]byte, 0, keySize)
+	add := func(text []byte) {
+		number = k.mac(number[:0], text)
+		k.block.Encrypt(number, number)
+		sum.add(number)
+	}
+	s := scanner{text: text}
+	before, after := s.list(listName, func() { add(s.value()) })
 	if s.odd {
 		return entries
 	}
-	around := sha256.New()
-	_, _ = around.Write(before) // it never fails
-	_, _ = around.Write(after)
-	sum.add([32]byte(around.Sum(nil)))
-	return sum.bytes()
+	add(append(k.mac(nil, before), k.mac(nil, after)...))
+	return k.half(sum.bytes())
 }
 
-// sum256 is a number modulo 2^256, the lowest part first.
-type sum256 [4]uint64
+// sum128 is a number modulo 2^128.
+type sum128 struct{ low, high uint64 }
 
-func (s *sum256) add(number [32]byte) {
+func (s *sum128) add(number []byte) {
 	var carry uint64
-	for i := range s {
-		s[i], carry = bits.Add64(s[i], binary.LittleEndian.Uint64(number[8*i:]), carry)
-	}
+	s.low, carry = bits.Add64(s.low, binary.LittleEndian.Uint64(number), 0)
+	s.high, _ = bits.Add64(s.high, binary.LittleEndian.Uint64(number[8:]), carry)
 }
 
-func (s *sum256) bytes() (number [32]byte) {
-	for i, part := range s {
-		binary.LittleEndian.PutUint64(number[8*i:], part)
-	}
-	return number
+func (s *sum128) bytes() []byte {
+	return binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(nil, s.low), s.high)
 }
