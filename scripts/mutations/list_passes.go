@@ -66,7 +66,7 @@ var passing = []mutation{
 	{
 		name:  "pass-list",
 		takes: "the customers in what a pass rests on: it counts for others between its first and its last",
-		edits: []edit{{"sync/engine/passes.go", "\"%x %q %q %q %+v %t\", sumOf(chunk), ", "\"%x %q %q %q %+v %t\", len(chunk[:0]), "}},
+		edits: []edit{{"sync/engine/passes.go", "\"%x %q %q %q %+v %t\", chunk.sum, ", "\"%x %q %q %q %+v %t\", chunk.sum[:0], "}},
 		red:   []test{{"sync/engine", "TestAPassIsOfItsProgramAndItsCustomers"}},
 	},
 	{

@@ -89,7 +89,7 @@ var reading = []mutation{
 	{
 		name:  "unfinished-customers",
 		takes: "polling who has left the list with something unfinished",
-		edits: []edit{{"sync/engine/list.go", "\t\t\tids = slices.Concat(ids, unlisted)\n", "\t\t\tids = slices.Concat(ids, unlisted[:0])\n"}},
+		edits: []edit{{"sync/engine/list.go", "\t\t\tids := slices.Concat(run.listed, unlisted)\n", "\t\t\tids := slices.Concat(run.listed, unlisted[:0])\n"}},
 		red:   []test{{"sync/engine", "TestUnfinishedCustomersArePolledAfterTheyHaveLeftTheList"}},
 	},
 }

@@ -143,7 +143,7 @@ func (b *backfill) lists(run *propertyRun) {
 	}
 	remaining := 0
 	for _, chunk := range run.chunks {
-		remaining += len(b.rest(run, chunk))
+		remaining += len(b.rest(run, chunk.ids))
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()

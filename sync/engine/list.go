@@ -3,7 +3,9 @@ package engine
 import (
 	"context"
 	"crypto/sha256"
+	"runtime"
 	"slices"
+	"sync"
 
 	"go.uber.org/zap"
 
@@ -51,32 +53,32 @@ func (run *propertyRun) list(ctx context.Context) error {
 // divide adds who has unfinished records, unless only some are asked for, and
 // makes the chunks. It takes the list over.
 func (run *propertyRun) divide(ctx context.Context, listed []preauth.ID) error {
-	slices.Sort(listed)
-	run.listed = slices.Compact(listed)
-	ids := run.listed
+	run.listed = preauth.Distinct(listed)
+	chunks := chunksOf(run.listed)
 	if !run.c.backfill.partial() {
-		unlisted, err := run.unlisted(ctx)
+		unlisted, err := run.unlisted(ctx, sumOfAll(chunks))
 		if err != nil {
 			return run.e.fail(err)
 		}
 		if len(unlisted) > 0 {
-			ids = slices.Concat(ids, unlisted)
+			ids := slices.Concat(run.listed, unlisted)
 			slices.Sort(ids)
+			chunks = chunksOf(ids)
 		}
 	}
-	run.chunks, run.isListed = slices.Collect(slices.Chunk(ids, chunkSize)), true
+	run.chunks, run.isListed = chunks, true
 	run.c.backfill.lists(run)
 	return nil
 }
 
-// unlisted gives who has unfinished records and is not in the list. It is worked out
-// again only when it may be another answer than the last one.
-func (run *propertyRun) unlisted(ctx context.Context) ([]preauth.ID, error) {
+// unlisted gives who has unfinished records and is not in the list, whose sum is given.
+// It is worked out again only when it may be another answer than the last one.
+func (run *propertyRun) unlisted(ctx context.Context, list [32]byte) ([]preauth.ID, error) {
 	revision, err := run.e.ledger.PendingRevision(ctx, run.p.enterprise)
 	if err != nil {
 		return nil, err
 	}
-	found := &plan.Unlisted{List: sumOf(run.listed), Revision: revision}
+	found := &plan.Unlisted{List: list, Revision: revision}
 	if last := run.doc.Unlisted; last != nil && last.List == found.List && last.Revision == revision {
 		return last.Customers, nil
 	}
@@ -103,17 +105,42 @@ func (run *propertyRun) unlisted(ctx context.Context) ([]preauth.ID, error) {
 // idLength is how long an Id is as text.
 const idLength = 36
 
-// sumOf identifies a list of customers.
-func sumOf(ids []preauth.ID) [32]byte {
+// chunk is customers who are asked for in one poll.
+type chunk struct {
+	ids []preauth.ID
+	// sum identifies them.
+	sum [32]byte
+}
+
+// chunksOf divides customers, and sums the chunks on all processors: until that is done
+// nobody is polled.
+func chunksOf(ids []preauth.ID) []chunk {
+	chunks := make([]chunk, 0, (len(ids)+chunkSize-1)/chunkSize)
+	for part := range slices.Chunk(ids, chunkSize) {
+		chunks = append(chunks, chunk{ids: part})
+	}
+	var summing sync.WaitGroup
+	for part := range slices.Chunk(chunks, max(1, len(chunks)/runtime.GOMAXPROCS(0))) {
+		summing.Go(func() {
+			text := make([]byte, 0, chunkSize*idLength)
+			for i := range part {
+				text = text[:0]
+				for _, id := range part[i].ids {
+					text = append(text, id...)
+				}
+				part[i].sum = sha256.Sum256(text)
+			}
+		})
+	}
+	summing.Wait()
+	return chunks
+}
+
+// sumOfAll identifies a list of customers.
+func sumOfAll(chunks []chunk) [32]byte {
 	sums := sha256.New()
-	text := make([]byte, 0, chunkSize*idLength)
-	for chunk := range slices.Chunk(ids, chunkSize) {
-		text = text[:0]
-		for _, id := range chunk {
-			text = append(text, id...)
-		}
-		sum := sha256.Sum256(text)
-		_, _ = sums.Write(sum[:]) // it never fails
+	for _, each := range chunks {
+		_, _ = sums.Write(each.sum[:]) // it never fails
 	}
 	return [32]byte(sums.Sum(nil))
 }

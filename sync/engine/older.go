@@ -236,7 +236,7 @@ func (s *sinkRuntime) matchProperty(ctx context.Context, c *cycle, run *property
 		return fmt.Errorf("%w; property %s was not", errNotPolled, run.p.opts.Name)
 	}
 	for _, chunk := range run.chunks {
-		refused, err := run.p.opts.Source.Poll(ctx, chunk, func(reply Reply) error {
+		refused, err := run.p.opts.Source.Poll(ctx, chunk.ids, func(reply Reply) error {
 			return s.matchReply(ctx, c, reply, tokens)
 		})
 		if err == nil && len(refused) > 0 {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 
-	"github.com/preauth-sync/preauth-sync/preauth"
 	"github.com/preauth-sync/preauth-sync/sync/plan"
 )
 
@@ -19,7 +18,7 @@ import (
 // pass is the last pass over a chunk of customers, and what makes the next one.
 type pass struct {
 	run   *propertyRun
-	chunk []preauth.ID
+	chunk chunk
 	// watched is set when the chunk's passes count; last is zero where there is none.
 	watched bool
 	last    plan.Pass
@@ -27,16 +26,16 @@ type pass struct {
 }
 
 // pass looks for the last pass over a chunk that rested on what holds now.
-func (run *propertyRun) pass(ctx context.Context, chunk []preauth.ID) (*pass, error) {
+func (run *propertyRun) pass(ctx context.Context, chunk chunk) (*pass, error) {
 	p := &pass{run: run, chunk: chunk, watched: run.watched()}
 	if !p.watched {
 		return p, nil
 	}
 	p.next = plan.Pass{
-		Enterprise: run.p.enterprise, First: chunk[0], Last: chunk[len(chunk)-1], Basis: run.basis(chunk),
+		Enterprise: run.p.enterprise, First: chunk.ids[0], Last: chunk.ids[len(chunk.ids)-1], Basis: run.basis(chunk),
 	}
 	p.stamp()
-	last, ok, err := run.e.ledger.Pass(ctx, run.p.enterprise, chunk[0])
+	last, ok, err := run.e.ledger.Pass(ctx, run.p.enterprise, chunk.ids[0])
 	if err != nil {
 		return nil, run.e.fail(err)
 	}
@@ -54,17 +53,17 @@ func (run *propertyRun) watched() bool {
 }
 
 // basis identifies what decisions about a chunk rest on beside the reply and the ledger.
-func (run *propertyRun) basis(chunk []preauth.ID) [32]byte {
-	return sha256.Sum256(fmt.Appendf(nil, "%x %q %q %q %+v %t", sumOf(chunk), run.e.opts.Program, run.p.sink.name,
+func (run *propertyRun) basis(chunk chunk) [32]byte {
+	return sha256.Sum256(fmt.Appendf(nil, "%x %q %q %q %+v %t", chunk.sum, run.e.opts.Program, run.p.sink.name,
 		run.p.sink.opts.Tokens, run.policy(), run.firstRun()))
 }
 
 // repoll asks for the chunk, in the knowledge of the last pass.
 func (p *pass) repoll(ctx context.Context, reply func(Reply) error) ([]Refused, error) {
 	if !p.watched {
-		return p.run.p.opts.Source.Poll(ctx, p.chunk, reply)
+		return p.run.p.opts.Source.Poll(ctx, p.chunk.ids, reply)
 	}
-	return p.run.p.opts.Source.Repoll(ctx, p.chunk, p.last.Reply, reply)
+	return p.run.p.opts.Source.Repoll(ctx, p.chunk.ids, p.last.Reply, reply)
 }
 
 // stamp notes what the ledger is at before something is read that a pass is to rest on.

@@ -66,7 +66,7 @@ func TestAPassIsOfItsProgramAndItsCustomers(t *testing.T) {
 		preauth.ID("00000000-0000-4000-8000-000000000004")
 	ledger := memory.New(plan.File{New: true})
 	chunk := []preauth.ID{first, between, last}
-	made, err := passing(ledger, func(*propertyRun) {}).pass(t.Context(), chunk)
+	made, err := passing(ledger, func(*propertyRun) {}).pass(t.Context(), chunksOf(chunk)[0])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func TestAPassIsOfItsProgramAndItsCustomers(t *testing.T) {
 		{"one customer less", []preauth.ID{first, last}, func(*propertyRun) {}, false},
 		{"another last customer", []preauth.ID{first, between, another}, func(*propertyRun) {}, false},
 	} {
-		if p, err := passing(ledger, c.change).pass(t.Context(), c.chunk); err != nil || p.last.Reply.IsZero() == c.known {
+		if p, err := passing(ledger, c.change).pass(t.Context(), chunksOf(c.chunk)[0]); err != nil || p.last.Reply.IsZero() == c.known {
 			t.Errorf("%s: the pass counts: %t", c.what, !c.known)
 		}
 	}
@@ -112,7 +112,7 @@ func TestWhileMoreThanThePlanIsWantedNothingPasses(t *testing.T) {
 		{"tokens that are not matched", func(run *propertyRun) { run.p.sink.unmatched = true }, false},
 	} {
 		run := passing(memory.New(plan.File{New: true}), c.change)
-		if p, err := run.pass(t.Context(), []preauth.ID{someID}); err != nil || p.watched != c.passes {
+		if p, err := run.pass(t.Context(), chunksOf([]preauth.ID{someID})[0]); err != nil || p.watched != c.passes {
 			t.Errorf("%s: passes count: %t", c.what, p.watched)
 		}
 	}

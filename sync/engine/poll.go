@@ -36,7 +36,7 @@ type propertyRun struct {
 	// stopCreates is set when one of its files cannot be used.
 	stopCreates bool
 	// chunks are the customers to poll: the listed and those with unfinished records.
-	chunks [][]preauth.ID
+	chunks []chunk
 	// listed are the customers of the list, distinct and in order.
 	listed []preauth.ID
 	// listing is set once it is being found out whom to poll.
@@ -99,11 +99,15 @@ func (run *propertyRun) mirror(ctx context.Context) {
 	var pollers errgroup.Group
 	pollers.SetLimit(max(1, run.e.opts.Pollers))
 	for _, chunk := range run.chunks {
-		if chunk = run.c.backfill.rest(run, chunk); len(chunk) == 0 {
+		rest := run.c.backfill.rest(run, chunk.ids)
+		if len(rest) == 0 {
 			continue
 		}
-		if !run.c.backfill.begins(run, chunk) {
+		if !run.c.backfill.begins(run, rest) {
 			break
+		}
+		if len(rest) < len(chunk.ids) {
+			chunk = chunksOf(rest)[0]
 		}
 		pollers.Go(func() error {
 			if ctx.Err() == nil && !run.sourceIsOut() { // what has become of those that it waited for counts
@@ -130,8 +134,8 @@ const sourceOutAfter = 3
 var errSourceOut = fmt.Errorf("%d polls in a row failed: the rest of the property is not polled in this cycle", sourceOutAfter)
 
 // poll reads one chunk; every complete reply is planned and committed by itself.
-func (run *propertyRun) poll(ctx context.Context, chunk []preauth.ID) {
-	unread := len(chunk)
+func (run *propertyRun) poll(ctx context.Context, chunk chunk) {
+	unread := len(chunk.ids)
 	known, err := run.pass(ctx, chunk)
 	if err != nil {
 		return // the ledger failed, which ends the cycle
