@@ -32,7 +32,7 @@ const (
 	// logKeys is how many keys the log may speak of before it is folded, where the file is
 	// larger than what may be mapped of it. A fold maps the pages in which they stand, with
 	// the neighbours of each.
-	logKeys = 512
+	logKeys = 768
 
 	keyLog   = "log"
 	keyEpoch = "epoch"    // of meta
