@@ -26,6 +26,7 @@ const uuidLength = 36
 // ParseID accepts a UUID in the 36 character form, in any letter case, and
 // returns it in lower case. Braces, urn: prefixes and the dashless form are
 // refused, since neither API uses them, and so is the UUID of zeros: it names nobody.
+// The ID may share s's memory.
 func ParseID(s string) (ID, error) {
 	if len(s) != uuidLength {
 		return "", fmt.Errorf("%q: %w", clip(s), ErrNotUUID)

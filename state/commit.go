@@ -23,7 +23,7 @@ type request struct {
 	batch plan.Batch
 	// turn says that the request must lead the next group (true) or is done (false).
 	turn chan bool
-	// refused is what is wrong with this batch alone.
+	// refused is what is wrong with this batch alone, or with a placed one before it.
 	refused error
 	// err is what Commit returns: errNotStored until the request's group has come to an
 	// end, so that nobody takes a group that broke off for a durable one.
@@ -84,7 +84,8 @@ func (g *group) done(taken []*request) {
 // Commit stores a batch, all or nothing, and returns when it is durable. It may
 // share its transaction with others that came at the same time; each has its own
 // result. plan.ErrConflict means that a stored revision is another one, and that
-// nothing of this batch has been stored. A cancelled ctx is heeded before the
+// nothing of this batch has been stored. After a batch with Placed that cannot be stored
+// for another reason nothing is. A cancelled ctx is heeded before the
 // batch joins a group, not after. Failed and Replaced are final.
 func (l *Ledger) Commit(ctx context.Context, batch plan.Batch) error {
 	if err := ctx.Err(); err != nil {
@@ -99,9 +100,22 @@ func (l *Ledger) Commit(ctx context.Context, batch plan.Batch) error {
 		return r.err
 	}
 	taken := l.group.take()
-	defer l.group.done(taken)
+	defer func() {
+		l.mindPlaced(taken)
+		l.group.done(taken)
+	}()
 	l.store(taken)
 	return r.err
+}
+
+// mindPlaced ends the ledger where a batch was placed and then not stored: others count on
+// it, and come next.
+func (l *Ledger) mindPlaced(taken []*request) {
+	for _, r := range taken {
+		if r.batch.Placed != nil && r.err != nil && !isRefusal(r.err) {
+			_ = l.fail(r.err) // whoever committed it is told by its own error
+		}
+	}
 }
 
 func (l *Ledger) store(taken []*request) {
@@ -117,16 +131,12 @@ func (l *Ledger) store(taken []*request) {
 		if r.err = err; err == nil {
 			r.err = r.refused
 		}
-		if r.batch.Placed != nil && !isRefusal(r.err) {
-			err = l.fail(r.err) // others count on it
-		}
 	}
 }
 
-// isRefusal tells whether a Commit's error, or none, is what the ledger is there to find
-// out about a batch.
+// isRefusal tells whether an error says what the ledger is there to find out about a batch.
 func isRefusal(err error) bool {
-	return err == nil || errors.Is(err, plan.ErrConflict) || errors.Is(err, plan.ErrIdentityTaken)
+	return errors.Is(err, plan.ErrConflict) || errors.Is(err, plan.ErrIdentityTaken)
 }
 
 // stageAll works out what the batches write together that are not refused.
@@ -144,7 +154,7 @@ func (l *Ledger) stageAll(taken []*request) (group *staging, err error) {
 			case r.refused == nil:
 				r.refused = group.add(r.batch)
 			}
-			if r.batch.Placed != nil && !isRefusal(r.refused) {
+			if r.batch.Placed != nil && r.refused != nil && !isRefusal(r.refused) {
 				broken = r.refused
 			}
 		}
@@ -197,8 +207,8 @@ func (l *Ledger) refuseIntents(taken []*request) {
 	var err error
 	checked := false
 	for _, r := range taken {
-		if !hasIntent(r.batch) {
-			continue
+		if r.batch.Placed != nil || !hasIntent(r.batch) {
+			continue // an outcome that is not known still has its intent
 		}
 		if !checked {
 			err, checked = l.checkPath(), true

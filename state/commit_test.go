@@ -143,6 +143,12 @@ func TestAnIntentNeedsTheFileAtItsPath(t *testing.T) {
 			if err := l.Commit(ctx, plan.Batch{Records: []plan.Record{outcome}}); err != nil {
 				t.Errorf("an outcome: %v", err)
 			}
+			// One that is not known still has its intent.
+			unknown := intentOf(3)
+			unknown.Placed = func() {}
+			if err := l.Commit(ctx, unknown); err != nil {
+				t.Errorf("an unknown outcome: %v", err)
+			}
 			if _, ok, err := l.Record(ctx, ledgertest.ID(2)); ok || err != nil {
 				t.Errorf("the refused intent: %v, %v", ok, err)
 			}

@@ -121,6 +121,9 @@ func (t *trees) get(bucket string, key []byte, last *leafPage) ([]byte, error) {
 // page gives a page below a bucket's root, which is at depth 1. The elements of a leaf are
 // still to be checked. It is valid until the next one is read.
 func (t *trees) page(id uint64, depth int, low, high []byte, last *leafPage) (treePage, error) {
+	if err := t.within(id, depth); err != nil {
+		return treePage{}, err
+	}
 	t.mu.RLock()
 	page, known := t.kept[id]
 	t.mu.RUnlock()
@@ -132,7 +135,7 @@ func (t *trees) page(id uint64, depth int, low, high []byte, last *leafPage) (tr
 	case last.header.id == id:
 		return last.treePage, nil
 	}
-	if err := t.readLeaf(id, depth, last); err != nil {
+	if err := t.readLeaf(id, last); err != nil {
 		return treePage{}, err
 	}
 	if last.header.flags == leafFlag && depth > 1 {
@@ -154,11 +157,8 @@ func (t *trees) page(id uint64, depth int, low, high []byte, last *leafPage) (tr
 }
 
 // readLeaf reads a page with its overflow into the place of the last one.
-func (t *trees) readLeaf(id uint64, depth int, last *leafPage) error {
+func (t *trees) readLeaf(id uint64, last *leafPage) error {
 	last.header = pageHeader{}
-	if err := t.within(id, depth); err != nil {
-		return err
-	}
 	b := slices.Grow(last.bytes[:0], int(t.head.pageSize))[:t.head.pageSize]
 	if _, err := t.file.ReadAt(b, int64(id)*t.head.pageSize); err != nil {
 		return t.unreadable(err)

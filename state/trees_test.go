@@ -2,6 +2,7 @@ package state
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -161,18 +162,66 @@ func TestADamagedPageIsNoMissingKey(t *testing.T) {
 			continue
 		}
 		at := page*smallestPage + f.random.IntN(min(pageHeaderLength+elementLength*(header.count-1), smallestPage))
-		if inElement := at%smallestPage - pageHeaderLength; header.flags == branchFlag && inElement >= 0 && inElement%elementLength >= elementLength/2 {
-			continue // where it leads to
-		}
 		was := sound[at]
 		sound[at] ^= byte(1 + f.random.IntN(255))
+		if header.flags == branchFlag && leadsToAPage(sound, page, (at-page*smallestPage-pageHeaderLength)/elementLength) {
+			sound[at] = was
+			continue
+		}
 		if f.refused(t, tx, sound) {
 			refused++
 		}
 		sound[at] = was
 	}
-	if refused < 100 {
+	if refused < 20 {
 		t.Errorf("only %d damages were refused", refused)
+	}
+}
+
+// leadsToAPage tells whether an element of a branch leads to what may be a page of a tree.
+func leadsToAPage(file []byte, branch, element int) bool {
+	at := branch*smallestPage + pageHeaderLength + elementLength*element
+	child := binary.NativeEndian.Uint64(file[at+elementLength/2:])
+	if child < 2 || child >= uint64(len(file)/smallestPage) {
+		return false
+	}
+	header := parsePageHeader(file[child*smallestPage:])
+	return header.id == child && (header.flags == leafFlag || header.flags == branchFlag)
+}
+
+// TestABranchThatLeadsNowhereIsNoMissingKey: every reference of a branch is nothing, or
+// leads out of the file.
+func TestABranchThatLeadsNowhereIsNoMissingKey(t *testing.T) {
+	f := newForest(t)
+	for range 10 {
+		f.change(t)
+	}
+	tx := f.begin(t)
+	defer func() { _ = tx.Rollback() }()
+	sound, err := os.ReadFile(f.db.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, to := range []uint64{0, 1, uint64(tx.Size() / smallestPage), 1 << 63} {
+		refused := 0
+		for page := 2; page < int(tx.Size())/smallestPage; page++ {
+			header := parsePageHeader(sound[page*smallestPage:])
+			if header.flags != branchFlag || header.id != uint64(page) {
+				continue
+			}
+			damaged := bytes.Clone(sound)
+			for n := range header.count {
+				binary.NativeEndian.PutUint64(damaged[page*smallestPage+pageHeaderLength+elementLength*n+elementLength/2:], to)
+			}
+			for range 5 {
+				if f.refused(t, tx, damaged) {
+					refused++
+				}
+			}
+		}
+		if refused < 10 {
+			t.Errorf("a reference to page %d was refused %d times", to, refused)
+		}
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 const (
 	// collectAt is by how much the heap grows before it is collected, in percent.
 	collectAt = 50
-	// heapFloor is how large it grows in any case, in bytes. With more a backfill gains
+	// heapFloor is how large it grows in any case, once leastAlive is alive, in bytes. With more a backfill gains
 	// little, and a cycle over 250,000 customers would need more memory than without a floor.
 	heapFloor = 32 << 20
 	// leastAlive is what counts as alive at the least, in bytes. The percentage follows some

@@ -33,15 +33,25 @@ func TestEachCollectionIsToldUntilItIsEnough(t *testing.T) {
 		told <- times
 		return times < enough
 	})
-	for want := 1; want <= enough; {
+	if got := <-told; got != 1 {
+		t.Fatalf("told %d times before anything was collected", got)
+	}
+	for want := 2; want <= enough; want++ {
 		runtime.GC()
+		if got := <-told; got != want { // some time after the collection
+			t.Fatalf("told %d times, not %d", got, want)
+		}
+	}
+	for range enough {
+		runtime.GC()
+		cleaned := make(chan struct{})
+		runtime.AddCleanup(new([32]byte), func(c chan struct{}) { close(c) }, cleaned)
+		runtime.GC()
+		<-cleaned
 		select {
 		case got := <-told:
-			if got != want {
-				t.Fatalf("told %d times, not %d", got, want)
-			}
-			want++
-		default: // what is cleaned up is told some time after the collection
+			t.Fatalf("told %d times, although %d are enough", got, enough)
+		default:
 		}
 	}
 }

@@ -37,7 +37,7 @@ type Write struct {
 	// Operation is the name that events carry, such as "create".
 	Operation string
 	URL       string
-	// Header has its names in their canonical form. It is only read, and may serve many
+	// Header must not be nil. It has its names in their canonical form, is only read, and may serve many
 	// writes at once.
 	Header http.Header
 	// Body must not be empty.

@@ -25,9 +25,15 @@ var logging = []mutation{
 		takes: "the end after an outcome that cannot be stored: the intents that took its place are, and their requests leave",
 		edits: []edit{
 			{"state/commit.go", "\t\t\t\tbroken = r.refused\n", "\t\t\t\tbroken = nil\n"},
-			{"state/commit.go", "\t\t\terr = l.fail(r.err) // others count on it\n", "\t\t\tl.failed.Load()\n"},
+			{"state/commit.go", "\t\t\t_ = l.fail(r.err) // whoever committed it is told by its own error\n", "\t\t\t_ = r.err\n"},
 		},
 		red: []test{{"state", "TestStateIsALedger"}},
+	},
+	{
+		name: "lookup-nowhere", money: true,
+		takes: "the look at where a branch leads before its page is read: one that leads to page 0 makes a record look new",
+		edits: []edit{{"state/trees.go", "\tif err := t.within(id, depth); err != nil {\n\t\treturn treePage{}, err\n\t}\n\tt.mu.RLock()\n", "\tt.mu.RLock()\n"}},
+		red:   []test{{"state", "TestABranchThatLeadsNowhereIsNoMissingKey"}},
 	},
 	{
 		name: "log-damage", money: true,

@@ -26,7 +26,7 @@ type sent struct {
 	record   plan.Record
 	outcome  preauth.Outcome
 	deadline time.Time
-	// leave gives up the place in flight; it is nil where none was taken.
+	// leave gives up the place in flight; it is nil where none was taken, or it is kept.
 	leave func()
 }
 

@@ -61,22 +61,32 @@ var (
 	errStale     = errors.New("its observation is older than 10 minutes and could not be read again")
 )
 
+// begin makes sure that an item has a place in flight, which those from the queue bring
+// with them, that nobody else is at its preauthorization, and that what was read is young.
+func (s *sinkRuntime) begin(ctx context.Context, it *item) (disclaim func(), err error) {
+	if err := it.place.take(ctx, s.places); err != nil {
+		return nil, err
+	}
+	if disclaim, err = s.claim(ctx, it.p.ID); err != nil {
+		return nil, err
+	}
+	if it.stale() {
+		if it.run.refresh(ctx, []*item{it}); it.stale() {
+			disclaim()
+			return nil, errStale
+		}
+	}
+	return disclaim, nil
+}
+
 // step takes one decision and sends what it calls for. It returns true when
 // there may be more to do.
 func (s *sinkRuntime) step(ctx context.Context, c *cycle, it *item) (bool, error) {
-	if err := it.place.take(ctx, s.places); err != nil {
-		return false, err
-	}
-	disclaim, err := s.claim(ctx, it.p.ID)
+	disclaim, err := s.begin(ctx, it)
 	if err != nil {
 		return false, err
 	}
 	defer disclaim()
-	if it.stale() {
-		if it.run.refresh(ctx, []*item{it}); it.stale() {
-			return false, errStale
-		}
-	}
 	release, err := s.permit(ctx)
 	if err != nil {
 		return false, err
@@ -88,11 +98,11 @@ func (s *sinkRuntime) step(ctx context.Context, c *cycle, it *item) (bool, error
 	if s.e.isOlder() {
 		return false, errOlder
 	}
-	leave, err := s.enterGate(ctx, c)
+	leaveGate, err := s.enterGate(ctx, c)
 	if err != nil {
 		return false, err
 	}
-	defer leave()
+	defer leaveGate()
 	if it.stale() {
 		return true, nil // it aged while it waited for its turn
 	}

@@ -84,10 +84,10 @@ type Batch struct {
 	// Pauses are put by enterprise; one with a zero Since is lifted.
 	Pauses []Pause
 
-	// Placed, unless nil, is called once the batch has its place in the order of commits:
-	// no batch whose Commit begins after that is stored before this one is, or is refused
-	// with ErrConflict or ErrIdentityTaken. If it is refused with anything else nothing is
-	// stored after it, and the ledger has failed. Placed must not wait for anything.
+	// Placed, unless nil, is called once the batch has its place in the order of commits: a
+	// batch whose Commit begins later is stored only once this one is, or is refused with
+	// ErrConflict or ErrIdentityTaken. If it fails with anything else nothing is stored after
+	// it, and the ledger has failed. Placed must neither wait nor panic.
 	Placed func()
 }
 
