@@ -7,7 +7,7 @@ var storing = []mutation{
 	{
 		name: "inode", money: true,
 		takes: "the look at the path before an intent: a file that was moved away keeps it",
-		edits: []edit{{"state/commit.go", "\t\tif !hasIntent(r.batch) {\n", "\t\tif !hasIntent(plan.Batch{}) {\n"}},
+		edits: []edit{{"state/commit.go", "\t\tif r.batch.Placed != nil || !hasIntent(r.batch) {\n", "\t\tif !hasIntent(plan.Batch{}) {\n"}},
 		red:   []test{{"state", "TestAnIntentNeedsTheFileAtItsPath"}},
 	},
 	{

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -47,7 +48,7 @@ func TestWhoComesSecondWaitsForTheFirst(t *testing.T) {
 	for _, concurrency := range []int{1, 8} {
 		t.Run(fmt.Sprint(concurrency), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				ledger := &lateLedger{memory.New(plan.File{New: true})}
+				ledger := newLateLedger()
 				sink, source := &slowSink{}, manyHolds{holds: 1}
 				customers := make([]preauth.ID, 1001)
 				for n := range customers {
@@ -60,6 +61,31 @@ func TestWhoComesSecondWaitsForTheFirst(t *testing.T) {
 				}
 				if sink.creates != 1 || result.InDoubt != 0 {
 					t.Errorf("%d creates, %d in doubt", sink.creates, result.InDoubt)
+				}
+			})
+		})
+	}
+}
+
+// A request whose intent came in the place of an outcome that cannot be stored never leaves.
+func TestNothingIsSentAfterAnOutcomeThatIsNotStored(t *testing.T) {
+	for _, concurrency := range []int{1, 3} {
+		t.Run(fmt.Sprint(concurrency), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ledger := newLateLedger()
+				ledger.OnCommit(func(batch plan.Batch) error {
+					if len(batch.Records) > 0 && batch.Records[0].Phase == plan.Created {
+						return errors.New("the disk is full")
+					}
+					return nil
+				})
+				sink := &slowSink{}
+				e := holdsEngine(t, ledger, sink, manyHolds{holds: 40}, concurrency, []preauth.ID{oneCustomer})
+				if _, err := e.Cycle(t.Context(), false); !errors.Is(err, engine.ErrLedger) {
+					t.Errorf("the cycle ended with %v", err)
+				}
+				if sink.creates != concurrency {
+					t.Errorf("%d creates were sent from %d places", sink.creates, concurrency)
 				}
 			})
 		})
@@ -91,13 +117,24 @@ func holdsEngine(
 	return e
 }
 
-// lateLedger gives a batch its place a second before it stores it.
-type lateLedger struct{ *memory.Ledger }
+// lateLedger stores batches in the order in which they come: one with Placed a second after
+// it was placed.
+type lateLedger struct {
+	*memory.Ledger
+
+	queue chan struct{}
+}
+
+func newLateLedger() *lateLedger {
+	return &lateLedger{memory.New(plan.File{New: true}), make(chan struct{}, 1)}
+}
 
 func (l *lateLedger) Commit(ctx context.Context, batch plan.Batch) error {
-	if batch.Placed != nil {
-		batch.Placed()
-		batch.Placed = nil
+	l.queue <- struct{}{}
+	defer func() { <-l.queue }()
+	if placed := batch.Placed; placed != nil {
+		placed()
+		batch.Placed = func() {}
 		<-time.After(time.Second)
 	}
 	return l.Ledger.Commit(ctx, batch)
