@@ -147,7 +147,7 @@ func (l *Ledger) Close() error {
 	l.closed = true
 	if l.broken.Load() {
 		// bbolt's own Close could wait for ever. This releases the lock on the file.
-		return l.handle.Close()
+		return errors.Join(folded, l.handle.Close())
 	}
 	err := guard(l.options.Path, l.db.Close)
 	if l.earlier != nil {

@@ -81,8 +81,10 @@ func (t *trees) findRoots() (map[string]bucketRoot, error) {
 	})
 }
 
-// get gives the value of a key, nil for none. Every page on the way is checked, so that a
-// damaged one is an error, and never a key that is not there.
+// get gives the value of a key, nil for none. Of every page on the way is checked where it
+// stands, that its elements lie back to back, and that its keys are in order and between
+// those that led to it: what breaks any of that is an error, and never a key that is not
+// there.
 func (t *trees) get(bucket string, key []byte, last *leafPage) ([]byte, error) {
 	roots, err := t.roots()
 	if err != nil {
@@ -106,11 +108,9 @@ func (t *trees) get(bucket string, key []byte, last *leafPage) ([]byte, error) {
 			err := t.elements(page.bytes, page.header, low, high, wanted.visit)
 			return bytes.Clone(wanted.value), err
 		}
-		// The child whose keys begin with the last one that is not behind the key.
-		n := sort.Search(page.header.count, func(n int) bool { return bytes.Compare(page.key(n), key) > 0 })
-		if n == 0 {
-			return nil, nil
-		}
+		// The child whose keys begin with the last one that is not behind the key. A key before
+		// all of them is looked for in the first: what that says of its keys must be so.
+		n := max(1, sort.Search(page.header.count, func(n int) bool { return bytes.Compare(page.key(n), key) > 0 }))
 		if n < page.header.count {
 			high = page.key(n)
 		}

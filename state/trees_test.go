@@ -225,6 +225,41 @@ func TestABranchThatLeadsNowhereIsNoMissingKey(t *testing.T) {
 	}
 }
 
+// TestAChangedFirstKeyIsNoMissingKey: one bit makes the first key of a branch a later one.
+func TestAChangedFirstKeyIsNoMissingKey(t *testing.T) {
+	f := newForest(t)
+	for range 6 {
+		f.change(t)
+	}
+	tx := f.begin(t)
+	defer func() { _ = tx.Rollback() }()
+	damaged, err := os.ReadFile(f.db.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := 0
+	for page := 2; page < int(tx.Size())/smallestPage; page++ {
+		branch := damaged[page*smallestPage:]
+		header := parsePageHeader(branch)
+		if header.flags != branchFlag || header.id != uint64(page) {
+			continue
+		}
+		from := pageHeaderLength + binary.NativeEndian.Uint32(branch[pageHeaderLength:])
+		last := from + binary.NativeEndian.Uint32(branch[pageHeaderLength+4:]) - 1
+		was := branch[last]
+		branch[last] |= 0x40
+		for range 5 {
+			if f.refused(t, tx, damaged) {
+				refused++
+			}
+		}
+		branch[last] = was
+	}
+	if refused < 5 {
+		t.Errorf("a changed key was refused %d times", refused)
+	}
+}
+
 // refused looks keys up in a damaged file, and tells whether that was found out.
 func (f *forest) refused(t *testing.T, tx *bolt.Tx, damaged []byte) bool {
 	t.Helper()
