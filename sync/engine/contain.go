@@ -17,12 +17,16 @@ var ErrPanicked = errors.New("a defect of this program ended the cycle")
 // contain runs a part of a cycle. A panic in it ends the cycle, not the process:
 // nothing more is planned or sent, and what has been sent is waited for.
 func (e *Engine) contain(c *cycle, part func()) {
-	defer func() {
-		if value := recover(); value != nil {
-			e.panicked(c, value, debug.Stack())
-		}
-	}()
+	defer e.contained(c)
 	part()
+}
+
+// contained, when it is deferred, is contain for the rest of a function. What the function
+// has deferred before is given back only once the cycle has been ended.
+func (e *Engine) contained(c *cycle) {
+	if value := recover(); value != nil {
+		e.panicked(c, value, debug.Stack())
+	}
 }
 
 func (e *Engine) panicked(c *cycle, value any, stack []byte) {

@@ -110,6 +110,7 @@ func (s *sinkRuntime) step(ctx context.Context, c *cycle, it *item) (bool, error
 		return false, err
 	}
 	defer s.e.barrier.Release(1)
+	defer s.e.contained(c) // nobody may go on behind a panic
 	settled, d, err := s.decideNow(ctx, it)
 	if err != nil {
 		return false, err
