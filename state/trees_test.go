@@ -225,44 +225,64 @@ func TestABranchThatLeadsNowhereIsNoMissingKey(t *testing.T) {
 	}
 }
 
-// TestAChangedFirstKeyIsNoMissingKey: one bit makes the first key of a branch a later one.
-func TestAChangedFirstKeyIsNoMissingKey(t *testing.T) {
+// TestAChangedBranchIsNoMissingKey: one bit makes the first key of a branch a later one, or
+// its first two references have changed places.
+func TestAChangedBranchIsNoMissingKey(t *testing.T) {
 	f := newForest(t)
 	for range 6 {
 		f.change(t)
 	}
 	tx := f.begin(t)
 	defer func() { _ = tx.Rollback() }()
-	damaged, err := os.ReadFile(f.db.Path())
+	sound, err := os.ReadFile(f.db.Path())
 	if err != nil {
 		t.Fatal(err)
 	}
-	refused := 0
-	for page := 2; page < int(tx.Size())/smallestPage; page++ {
-		branch := damaged[page*smallestPage:]
-		header := parsePageHeader(branch)
-		if header.flags != branchFlag || header.id != uint64(page) {
-			continue
-		}
-		from := pageHeaderLength + binary.NativeEndian.Uint32(branch[pageHeaderLength:])
-		last := from + binary.NativeEndian.Uint32(branch[pageHeaderLength+4:]) - 1
-		first := bytes.Clone(branch[from : last+1])
-		branch[last] |= 0x40
-		trees := newTrees("state.db", bytes.NewReader(damaged), tx)
-		for _, name := range f.names() {
-			got, err := trees.get(name, first, new(leafPage))
-			if want := tx.Bucket([]byte(name)).Get(first); err == nil && !bytes.Equal(got, want) {
-				t.Fatalf("%s: %q is %q instead of %q", name, first, got, want)
+	changes := map[string]func(branch, firstKey []byte){
+		"a key": func(_, firstKey []byte) { firstKey[len(firstKey)-1] |= 0x40 },
+		"references": func(branch, _ []byte) {
+			one := branch[pageHeaderLength+elementLength/2:][:elementLength/2]
+			other := branch[pageHeaderLength+elementLength+elementLength/2:][:elementLength/2]
+			was := bytes.Clone(one)
+			copy(one, other)
+			copy(other, was)
+		},
+	}
+	for what, change := range changes {
+		damaged, refused := bytes.Clone(sound), 0
+		for page := 2; page < int(tx.Size())/smallestPage; page++ {
+			branch := damaged[page*smallestPage:][:smallestPage]
+			header := parsePageHeader(branch)
+			if header.flags != branchFlag || header.id != uint64(page) || header.count < 2 {
+				continue
 			}
-			if err != nil {
+			from := pageHeaderLength + binary.NativeEndian.Uint32(branch[pageHeaderLength:])
+			first := branch[from:][:binary.NativeEndian.Uint32(branch[pageHeaderLength+4:])]
+			key := bytes.Clone(first)
+			change(branch, first)
+			if f.refusedKey(t, tx, damaged, key) {
 				refused++
 			}
+			copy(branch, sound[page*smallestPage:])
 		}
-		copy(branch[from:], first)
+		if refused < 5 {
+			t.Errorf("%s of a branch: refused %d times", what, refused)
+		}
 	}
-	if refused < 5 {
-		t.Errorf("a changed key was refused %d times", refused)
+}
+
+// refusedKey looks a key up in every bucket of a damaged file.
+func (f *forest) refusedKey(t *testing.T, tx *bolt.Tx, damaged, key []byte) (refused bool) {
+	t.Helper()
+	trees := newTrees("state.db", bytes.NewReader(damaged), tx)
+	for _, name := range f.names() {
+		got, err := trees.get(name, key, new(leafPage))
+		if want := tx.Bucket([]byte(name)).Get(key); err == nil && !bytes.Equal(got, want) {
+			t.Fatalf("%s: %q is %q instead of %q", name, key, got, want)
+		}
+		refused = refused || err != nil
 	}
+	return refused
 }
 
 // refused looks keys up in a damaged file, and tells whether that was found out.
