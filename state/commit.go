@@ -85,8 +85,8 @@ func (g *group) done(taken []*request) {
 // share its transaction with others that came at the same time; each has its own
 // result. plan.ErrConflict means that a stored revision is another one, and that
 // nothing of this batch has been stored. After a batch with Placed that cannot be stored
-// for another reason nothing is. A cancelled ctx is heeded before the
-// batch joins a group, not after. Failed and Replaced are final.
+// for another reason nothing is. A cancelled ctx is heeded before the batch joins a
+// group, not after. Failed and Replaced are final.
 func (l *Ledger) Commit(ctx context.Context, batch plan.Batch) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("the commit was not begun: %w", err)

@@ -263,8 +263,9 @@ func (e *Engine) verify(ctx context.Context, c *cycle) {
 }
 
 // mirror runs every property: its pollers fill the queue, from which its sink's senders
-// are given one item after the other, each with a place in flight. For each place in flight there are two senders: while one waits for its
-// outcome to be durable, another goes on in its place.
+// are given one item after the other, each with a place in flight. For each place there
+// are two senders: while one waits for its outcome to be durable, another goes on in its
+// place.
 func (e *Engine) mirror(ctx context.Context, c *cycle) {
 	var senders sync.WaitGroup
 	for _, s := range e.sinks {
