@@ -112,7 +112,7 @@ func (l *Ledger) Commit(ctx context.Context, batch plan.Batch) error {
 // it, and come next.
 func (l *Ledger) mindPlaced(taken []*request) {
 	for _, r := range taken {
-		if r.batch.Placed != nil && r.err != nil && !isRefusal(r.err) {
+		if r.batch.Placed != nil && r.err != nil && !plan.IsRefusal(r.err) {
 			_ = l.fail(r.err) // whoever committed it is told by its own error
 		}
 	}
@@ -134,11 +134,6 @@ func (l *Ledger) store(taken []*request) {
 	}
 }
 
-// isRefusal tells whether an error says what the ledger is there to find out about a batch.
-func isRefusal(err error) bool {
-	return errors.Is(err, plan.ErrConflict) || errors.Is(err, plan.ErrIdentityTaken)
-}
-
 // stageAll works out what the batches write together that are not refused.
 func (l *Ledger) stageAll(taken []*request) (group *staging, err error) {
 	err = l.view(func(s snapshot) error {
@@ -154,7 +149,7 @@ func (l *Ledger) stageAll(taken []*request) (group *staging, err error) {
 			case r.refused == nil:
 				r.refused = group.add(r.batch)
 			}
-			if r.batch.Placed != nil && r.refused != nil && !isRefusal(r.refused) {
+			if r.batch.Placed != nil && r.refused != nil && !plan.IsRefusal(r.refused) {
 				broken = r.refused
 			}
 		}

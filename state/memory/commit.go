@@ -3,7 +3,6 @@ package memory
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/preauth-sync/preauth-sync/preauth"
@@ -29,7 +28,7 @@ func (l *Ledger) Commit(ctx context.Context, batch plan.Batch) error {
 		return l.failed
 	}
 	err = l.take(batch, below)
-	if batch.Placed != nil && err != nil && !errors.Is(err, plan.ErrConflict) && !errors.Is(err, plan.ErrIdentityTaken) {
+	if batch.Placed != nil && err != nil && !plan.IsRefusal(err) {
 		l.failed = err
 	}
 	return err

@@ -322,7 +322,7 @@ func (e *Engine) commit(ctx context.Context, batch plan.Batch) error {
 	// A batch is stored whole even when the cycle is being stopped.
 	err := e.ledger.Commit(context.WithoutCancel(ctx), batch)
 	e.opts.Progress()
-	if err == nil || errors.Is(err, plan.ErrConflict) || errors.Is(err, plan.ErrIdentityTaken) {
+	if err == nil || plan.IsRefusal(err) {
 		return err
 	}
 	return e.fail(err)

@@ -18,6 +18,12 @@ var ErrConflict = errors.New("the ledger's record has changed since it was read"
 // that is not its own at its property's sink. Nothing has been stored.
 var ErrIdentityTaken = errors.New("the identity is not this preauthorization's there")
 
+// IsRefusal tells whether a Commit's error is one of these two: what the ledger is there
+// to find out about a batch. After any other it can no longer be trusted to remember.
+func IsRefusal(err error) bool {
+	return errors.Is(err, ErrConflict) || errors.Is(err, ErrIdentityTaken)
+}
+
 // Entry is one line of the journal. The journal is append-only: what happened
 // to a preauthorization, in order, for people and for both vendors' support.
 type Entry struct {
